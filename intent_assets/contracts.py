@@ -1,0 +1,298 @@
+"""The seams between the parts: what a trace source, sink, store, embedder or model must do, and nothing of how.
+
+Implementations are in adapters/, one vendor per file. Values that cross a seam are arrow tables, numpy arrays and the
+frozen dataclasses below.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intent_assets.tables import Table
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DayWindow:
+    """One local day: its key YYYY-MM-DD and the UTC instants it spans, half-open."""
+
+    day: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row as a source holds it. `payload` is None when it could not be read; then `error` says why."""
+
+    origin: str
+    payload: dict[str, object] | None
+    error: str | None = None
+    excerpt: str | None = None
+
+
+@dataclass(frozen=True)
+class ParsedRows:
+    """Rows turned into traces: `traces` (RAW_TRACES), `rejected` (REJECTED_ROWS)."""
+
+    traces: pa.Table
+    rejected: pa.Table
+
+
+@dataclass(frozen=True)
+class SourceBatch:
+    """Some traces of one day, and the mark from which a later read goes on after them."""
+
+    traces: pa.Table
+    rejected: pa.Table
+    mark: str
+
+
+@dataclass(frozen=True)
+class SourceLook:
+    """What a glance at a source found: the days with something new, the next cursor, whether more is waiting."""
+
+    days: tuple[str, ...]
+    cursor: str
+    more: bool = False
+
+
+class TraceSource(Protocol):
+    """Where traces come from. `name` fills the column `source`."""
+
+    name: str
+
+    def look(self, cursor: str | None, time_limit_s: float | None = None) -> SourceLook:
+        """Return the days that got rows after `cursor` (None: ever). Cheap; stops within `time_limit_s`."""
+        ...
+
+    def read(self, window: DayWindow, mark: str | None) -> Iterator[SourceBatch]:
+        """Yield the day's rows that arrived after `mark` (None: all of them), in bounded batches."""
+        ...
+
+
+@dataclass(frozen=True)
+class UpsertCounts:
+    """What an upsert did, in rows."""
+
+    n_new: int = 0
+    n_changed: int = 0
+    n_unchanged: int = 0
+
+    def __add__(self, other: "UpsertCounts") -> "UpsertCounts":
+        return UpsertCounts(
+            self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged
+        )
+
+
+class TableStore(Protocol):
+    """Daily tables. Every row has a key; writing a row twice changes nothing; readers never see half a file."""
+
+    def days(self, table: Table) -> list[str]:
+        """Days that have a stored file, ascending."""
+        ...
+
+    def count(self, table: Table, day: str) -> int:
+        """Rows of the day, from file footers alone."""
+        ...
+
+    def read(
+        self, table: Table, day: str, columns: Sequence[str] | None = None, keys: pa.Table | None = None
+    ) -> pa.Table:
+        """Return the day's rows, empty when there are none. With `keys` (the key columns) only files that hold one are opened."""
+        ...
+
+    def scan(self, table: Table, day: str, columns: Sequence[str] | None = None, batch_rows: int = 8192) -> Iterator[pa.Table]:
+        """Yield the day's rows in bounded batches."""
+        ...
+
+    def upsert(self, table: Table, day: str, rows: pa.Table) -> UpsertCounts:
+        """Insert new rows, rewrite changed ones, leave equal ones. The last of rows with one key wins."""
+        ...
+
+    def replace(self, table: Table, day: str, rows: pa.Table) -> None:
+        """Make `rows` the whole day; for derived tables."""
+        ...
+
+    def compact(self, table: Table, day: str, max_files: int = 8) -> bool:
+        """Merge the day's files into one when there are more than `max_files`; return whether it did."""
+        ...
+
+    def lease(self, table: Table, day: str, wait_s: float = 3600.0) -> AbstractContextManager[None]:
+        """Hold the day for one writer; raises TryAgain when another holds it longer than `wait_s`."""
+        ...
+
+    def mark(self, table: Table, day: str) -> str | None:
+        """The source's mark up to which the day has been read."""
+        ...
+
+    def set_mark(self, table: Table, day: str, mark: str) -> None:
+        """Remember the mark, after its rows were stored."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Versioned artefacts and small state files, by relative path; every put is atomic."""
+
+    def get(self, path: str) -> bytes | None:
+        """The content, or None when there is no such artefact."""
+        ...
+
+    def put(self, path: str, content: bytes) -> str:
+        """Store the content whole or not at all; return its URI."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Names directly under the folder, ascending; empty when it does not exist."""
+        ...
+
+    def swap(self, path: str, expected: bytes | None, content: bytes) -> bool:
+        """Put `content` only if the artefact still is `expected`; return whether it was."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. `model_id` names model and weights; equal ids mean one vector space."""
+
+    model_id: str
+    dim: int
+    max_tokens: int
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return float32 (n_texts, dim), rows of unit length, in the order of `texts`."""
+        ...
+
+
+class EmbeddingRunner(Protocol):
+    """Runs an embedder over many texts: in this process now, on a cluster later."""
+
+    embedder: Embedder
+
+    def run(self, texts: Sequence[str], progress: "Progress") -> Vectors:
+        """Return float32 (n_texts, dim) in the order of `texts`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A classifier's opinion on n rows.
+
+    Attributes:
+        intent_ids: (n,) best intent of each row.
+        confidence: (n,) float64, its probability.
+        margin: (n,) float64, its probability minus the second best's.
+        in_scope: (n,) float64, how well the row fits what the classifier knows; comparable with `min_in_scope`.
+    """
+
+    intent_ids: list[str]
+    confidence: npt.NDArray[np.float64]
+    margin: npt.NDArray[np.float64]
+    in_scope: npt.NDArray[np.float64]
+
+
+class Classifier(Protocol):
+    """Predicts the intent of rows that have a text and a vector."""
+
+    model_id: str
+
+    def predict(self, texts: Sequence[str], vectors: Vectors) -> Predictions:
+        """`texts` (n,) and `vectors` float32 (n, dim) of the same rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a language model; `request_id` comes back with the answer."""
+
+    request_id: str
+    system: str
+    user: str
+    max_tokens: int
+    json_schema: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: text, what it cost, and a status (`ok`, `refused`, `truncated`, `failed: …`)."""
+
+    request_id: str
+    text: str
+    status: str
+    n_input_tokens: int
+    n_output_tokens: int
+    cost_usd: float
+    model_id: str
+
+
+class LanguageModel(Protocol):
+    """Carries requests to a model and answers back; loops and prompts live in intents/."""
+
+    model_id: str
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        """Yield one answer per request, in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class OutgoingTag:
+    """A tag on its way to a trace store. `value` is the intent's name, or `unknown` to withdraw."""
+
+    trace_id: str
+    score_id: str
+    timestamp: datetime
+    intent_id: str | None
+    value: str
+    confidence: float | None
+    comment: str
+    payload_hash: str
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """What became of one tag: written, withdrawn or refused (then `detail` says why)."""
+
+    trace_id: str
+    status: str
+    detail: str = ""
+
+
+class TagSink(Protocol):
+    """Where tags are delivered. `target` fills the receipt."""
+
+    target: str
+
+    def send(self, tags: Sequence[OutgoingTag]) -> Iterator[SendResult]:
+        """Write the tags, overwriting earlier ones with the same score id; yield one result per tag."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows how far long work has come: bars in a terminal, log lines in a run."""
+
+    def track(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Open a bar of `total` steps; the value is called with the number of steps just done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Release:
+    """The set that tags today. Moved by compare-and-swap; `moves` counts the moves."""
+
+    classifier_version: int
+    taxonomy_version: int
+    model_id: str
+    min_confidence: float
+    min_in_scope: float
+    moved_at: str
+    moved_by: str
+    moves: int
+    previous: int | None = None
+    kinds: tuple[str, ...] = field(default=())
