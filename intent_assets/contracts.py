@@ -87,9 +87,7 @@ class UpsertCounts:
     n_unchanged: int = 0
 
     def __add__(self, other: "UpsertCounts") -> "UpsertCounts":
-        return UpsertCounts(
-            self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged
-        )
+        return UpsertCounts(self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged)
 
 
 class TableStore(Protocol):
@@ -103,9 +101,7 @@ class TableStore(Protocol):
         """Rows of the day, from file footers alone."""
         ...
 
-    def read(
-        self, table: Table, day: str, columns: Sequence[str] | None = None, keys: pa.Table | None = None
-    ) -> pa.Table:
+    def read(self, table: Table, day: str, columns: Sequence[str] | None = None, keys: pa.Table | None = None) -> pa.Table:
         """Return the day's rows, empty when there are none. With `keys` (the key columns) only files that hold one are opened."""
         ...
 
@@ -145,6 +141,10 @@ class ArtifactStore(Protocol):
         """The content, or None when there is no such artefact."""
         ...
 
+    def uri(self, path: str) -> str:
+        """Where an artefact lies, for people to look."""
+        ...
+
     def put(self, path: str, content: bytes) -> str:
         """Store the content whole or not at all; return its URI."""
         ...
@@ -156,6 +156,15 @@ class ArtifactStore(Protocol):
     def swap(self, path: str, expected: bytes | None, content: bytes) -> bool:
         """Put `content` only if the artefact still is `expected`; return whether it was."""
         ...
+
+
+@dataclass(frozen=True)
+class Store:
+    """Both halves of one store: daily `tables` and versioned `artifacts`; `uri` for people to look."""
+
+    tables: TableStore
+    artifacts: ArtifactStore
+    uri: str
 
 
 class Embedder(Protocol):
@@ -296,3 +305,13 @@ class Release:
     moves: int
     previous: int | None = None
     kinds: tuple[str, ...] = field(default=())
+
+
+class LabelFile(Protocol):
+    """A file of people's labels; `name` is recorded as their author."""
+
+    name: str
+
+    def rows(self) -> list[dict[str, str | None]]:
+        """One dictionary per row with keys intent, text, trace_id."""
+        ...

@@ -146,12 +146,26 @@ CLUSTERS = Table(
     ),
 )
 
+INTENT_MEMBERS = Table(
+    "intent_members",
+    "which sampled traces made which discovered intent",
+    TRACE_KEY,
+    (
+        *_key_columns(),
+        Column("day", TEXT, "day of the trace", False),
+        Column("text_hash", TEXT, "hash of the trace's represented text", False),
+        Column("intent_id", TEXT, "intent its cluster became", False),
+        Column("strength", REAL, "how central the trace is to its cluster, 0 to 1", False),
+    ),
+)
+
 _LABEL_COLUMNS = (
     Column("label_id", TEXT, "stable id of the label", False),
     Column("trace_id", TEXT, "trace labelled; null when only a text was given"),
     Column("content_hash", TEXT, "hash of the labelled text"),
     Column("text", TEXT, "the labelled text", False),
     Column("intent_id", TEXT, "intent chosen; null when the labeller found none fitting"),
+    Column("intent", TEXT, "name of the intent when the label was made"),
     Column("labeller", TEXT, "offline, a model id, person or file", False),
     Column("author", TEXT, "who: a user name, a file name"),
     Column("weight", REAL, "how much the label counts in training", False),
@@ -227,7 +241,7 @@ INTENT_METRICS = Table(
 )
 
 DAILY_TABLES = (RAW_TRACES, REJECTED_ROWS, SUMMARIES, EMBEDDINGS, TAGGED_TRACES, DELIVERIES, INTENT_METRICS)
-ALL_TABLES = (*DAILY_TABLES, CLUSTERS, LLM_LABELS, CORRECTIONS)
+ALL_TABLES = (*DAILY_TABLES, CLUSTERS, INTENT_MEMBERS, LLM_LABELS, CORRECTIONS)
 
 
 def conform(rows: pa.Table, table: Table) -> pa.Table:

@@ -1,0 +1,45 @@
+"""INTENT_SINK=files:<folder>: one small JSON file per tagged trace and day folder would be many; one JSONL per day is few.
+
+The folder holds `tags-YYYY-MM-DD.jsonl`, one line per trace, the newest word on each. A rewrite replaces the file whole.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from intent_assets.adapters.store_files import StoreFiles
+from intent_assets.contracts import OutgoingTag, SendResult
+
+
+class FilesSink:
+    """A TagSink that writes JSON lines, overwriting by score id."""
+
+    def __init__(self, location: str) -> None:
+        self.target = "files"
+        self._files = StoreFiles(location)
+
+    def send(self, tags: Sequence[OutgoingTag]) -> Iterator[SendResult]:
+        """Merge the tags into the file of their UTC day."""
+
+        def day_of(tag: OutgoingTag) -> str:
+            return tag.timestamp.strftime("%Y-%m-%d")
+
+        for day, group in groupby(sorted(tags, key=day_of), key=day_of):
+            members = list(group)
+            self._merge(f"tags-{day}.jsonl", members)
+            for tag in members:
+                yield SendResult(tag.trace_id, "written" if tag.intent_id else "withdrawn")
+
+    def _merge(self, name: str, tags: Sequence[OutgoingTag]) -> None:
+        lines = {line["score_id"]: line for line in map(json.loads, (self._files.get(name) or b"").decode().splitlines())}
+        for tag in tags:
+            lines[tag.score_id] = {
+                "trace_id": tag.trace_id,
+                "score_id": tag.score_id,
+                "timestamp": tag.timestamp.isoformat(),
+                "intent_id": tag.intent_id,
+                "intent": tag.value,
+                "confidence": tag.confidence,
+                "comment": tag.comment,
+            }
+        self._files.put(name, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines.values()).encode())

@@ -1,0 +1,59 @@
+"""intent_report [report]: one self-contained HTML page."""
+
+import dagster as dg
+import pyarrow as pa
+
+from intent_assets import reporting
+from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
+from intent_assets.contracts import Store
+from intent_assets.errors import MissingUpstream
+from intent_assets.intents.arrow_bytes import from_parquet
+from intent_assets.intents.intent_report import ReportInput, render_report
+from intent_assets.intents.redaction import excerpt
+from intent_assets.intents.release import require_current
+from intent_assets.intents.report_positions import report_positions
+from intent_assets.intents.tagged_traces import examples_per_intent
+from intent_assets.intents.taxonomy import Taxonomy
+from intent_assets.intents.taxonomy_versions import read_taxonomy
+from intent_assets.intents.versions import latest_folder
+from intent_assets.settings import Settings
+from intent_assets.tables import CLUSTERS, INTENT_METRICS
+
+PATH = "intent_report/report.html"
+
+
+@dg.asset(group_name="report", owners=reporting.OWNERS, kinds={"html", "plotly"}, code_version="1", deps=["intent_metrics", "taxonomy"])
+@reporting.final_errors
+def intent_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """A page to share: what users ask and how it grows, how each intent is served, what is new, and a map of meanings."""
+    days = store.tables.days(INTENT_METRICS)[-settings.window_days :]
+    if not days:
+        raise MissingUpstream("intent_report: expected intent_metrics of at least one day; none are stored. Run `intent-assets run`.")
+    release = require_current(store.artifacts)
+    metrics = pa.concat_tables([store.tables.read(INTENT_METRICS, day) for day in days])
+    names = read_taxonomy(store.artifacts, release.taxonomy_version)
+    note = f"classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}, source {settings.source}"
+    page = render_report(ReportInput(metrics, names, _examples(store, days, names), _positions(store), note))
+    uri = store.artifacts.put(PATH, page.encode("utf-8"))
+    return dg.MaterializeResult(
+        metadata={"path": dg.MetadataValue.path(uri), "n_days": len(days), "size_bytes": len(page.encode("utf-8"))},
+        data_version=reporting.data_version(page),
+    )
+
+
+def _examples(store: Store, days: list[str], names: Taxonomy) -> dict[str, list[str]]:
+    """Redacted messages by intent id."""
+    found: dict[str, list[str]] = {}
+    for row in examples_per_intent(store.tables, days, per_intent=3):
+        intent = names.by_name(str(row["intent"]))
+        if intent is not None:
+            found.setdefault(intent.id, []).append(str(row["message"]))
+    return found
+
+
+def _positions(store: Store) -> pa.Table:
+    """Where the sampled traces lie on the map, with their tags; empty when nothing was clustered."""
+    version = latest_folder(store.artifacts, "clusters")
+    if version is None:
+        return report_positions(store.tables, CLUSTERS.schema.empty_table())
+    return report_positions(store.tables, from_parquet(store.artifacts.get(f"{version.path}/{CLUSTERS_FILE}"), CLUSTERS, version.path))

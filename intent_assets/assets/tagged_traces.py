@@ -1,0 +1,147 @@
+"""tagged_traces [serve, daily]: the decision on every trace, and the release that made it."""
+
+from collections import Counter
+
+import dagster as dg
+import pyarrow as pa
+
+from intent_assets import checks, pictures, reporting
+from intent_assets.assets.partitioned import DayDone, each_day, result, total
+from intent_assets.contracts import Embedder, EmbeddingRunner, Progress, Store
+from intent_assets.errors import MissingUpstream, some
+from intent_assets.intents.classifier_versions import read_classifier
+from intent_assets.intents.corrections import stored_corrections
+from intent_assets.intents.increments import batches
+from intent_assets.intents.release import require_current
+from intent_assets.intents.tagged_traces import METHOD, PersonLabels, Tagger, due, examples_per_intent, person_labels, split_by_vector
+from intent_assets.intents.taxonomy_versions import read_taxonomy
+from intent_assets.partitions import DAILY
+from intent_assets.resources import Clock
+from intent_assets.tables import EMBEDDINGS, RAW_TRACES, SUMMARIES, TAGGED_TRACES, TRACE_KEY
+
+BATCH_ROWS = 8_192
+
+
+@dg.asset(
+    group_name="serve",
+    owners=reporting.OWNERS,
+    kinds={"parquet"},
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(7),
+    code_version=METHOD,
+    metadata=reporting.static_metadata(TAGGED_TRACES),
+    deps=["embeddings", "classifier", "corrections"],
+    check_specs=[checks.schema_spec("tagged_traces"), checks.UNTAGGED_SHARE, checks.ABSTAINED_SHARE, checks.TRAIN_SERVE_MIX],
+)
+@reporting.final_errors
+def tagged_traces(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[Store],
+    embedding_runner: dg.ResourceParam[EmbeddingRunner],
+    progress: dg.ResourceParam[Progress],
+    clock: dg.ResourceParam[Clock],
+) -> dg.MaterializeResult:
+    """One row per trace: its intent with confidence, or an abstention with its reason; and which release decided.
+
+    Only traces that are new, changed, corrected, or tagged by an earlier release are decided again.
+    """
+    tagger, people = _decider(store, embedding_runner.embedder)
+    done = each_day(context, store, TAGGED_TRACES, progress, lambda day: _tag_day(store, tagger, people, day, clock))
+    days = list(done)
+    shown = _shown(store, days)
+    return result(
+        done,
+        metadata={**shown, "classifier_version": tagger.release.classifier_version, "taxonomy_version": tagger.release.taxonomy_version},
+        checks=[
+            checks.schema_check(store, TAGGED_TRACES, days),
+            checks.untagged_check(total(done, "n_traces"), total(done, "n_decided")),
+            checks.abstained_check(total(done, "n_decided"), total(done, "n_abstained")),
+            checks.train_serve_check(_kinds(store, days), tagger.release),
+        ],
+    )
+
+
+def _decider(store: Store, embedder: Embedder) -> tuple[Tagger, PersonLabels]:
+    """What tags today. Refuses to mix vector spaces."""
+    release = require_current(store.artifacts)
+    if release.model_id != embedder.model_id:
+        raise MissingUpstream(
+            f"The release (classifier v{release.classifier_version:04d}) was trained on vectors of {release.model_id}, the embedder is "
+            f"{embedder.model_id}. Run `relearn` to train on the new vectors, or set INTENT_EMBEDDER back."
+        )
+    taxonomy = read_taxonomy(store.artifacts, release.taxonomy_version)
+    names = {intent.id: intent.name for intent in taxonomy.intents}
+    active = {intent.id for intent in taxonomy.active}
+    tagger = Tagger(release, read_classifier(store.artifacts, release.classifier_version), names)
+    return tagger, person_labels(stored_corrections(store.artifacts), active)
+
+
+def _tag_day(store: Store, tagger: Tagger, people: PersonLabels, day: str, clock: Clock) -> DayDone:
+    """Decide the day's traces that are due; every batch is stored before the next begins."""
+    traces = _traces(store, day)
+    todo = due(traces, store.tables.read(TAGGED_TRACES, day), tagger.release, people)
+    for batch in batches(todo, BATCH_ROWS):
+        embedded = store.tables.read(EMBEDDINGS, day, [*TRACE_KEY, "text_hash", "model_id", "vector"], keys=batch.select(list(TRACE_KEY)))
+        vectors, has_vector, unembedded = split_by_vector(batch, embedded, tagger.release.model_id)
+        if unembedded:
+            raise MissingUpstream(
+                f"tagged_traces {day}: expected a vector by {tagger.release.model_id} for every trace with text; {len(unembedded)} of "
+                f"{batch.num_rows} have none ({some(unembedded)}). Materialize summaries and embeddings for {day}."
+            )
+        store.tables.upsert(TAGGED_TRACES, day, tagger.tag(batch, vectors, has_vector, clock()))
+    stored = store.tables.read(TAGGED_TRACES, day, ["trace_id", "intent_id", "abstained", "tag_source"])
+    sources = Counter(stored["tag_source"].to_pylist())
+    return DayDone(
+        counts={
+            "n_traces": traces.num_rows,
+            "n_decided": stored.num_rows,
+            "n_decided_now": todo.num_rows,
+            "n_abstained": sum(stored["abstained"].to_pylist()),
+            "n_by_person": sources["person"],
+        },
+        metadata={"abstained_share": sum(stored["abstained"].to_pylist()) / stored.num_rows if stored.num_rows else 0.0},
+        version=reporting.fingerprint(sorted(map(str, zip(stored["trace_id"].to_pylist(), stored["intent_id"].to_pylist(), strict=True)))),
+    )
+
+
+def _traces(store: Store, day: str) -> pa.Table:
+    """The day's traces with the hash and status of their represented text."""
+    raw = store.tables.read(RAW_TRACES, day, [*TRACE_KEY, "timestamp", "content_hash"])
+    texts = store.tables.read(SUMMARIES, day, [*TRACE_KEY, "content_hash", "text_hash", "status"])
+    joined = raw.join(texts, keys=[*TRACE_KEY, "content_hash"], join_type="left outer")
+    missing = joined.filter(joined["status"].is_null())["trace_id"].to_pylist()
+    if missing:
+        raise MissingUpstream(
+            f"tagged_traces {day}: expected a summary of every trace; {len(missing)} of {raw.num_rows} have none ({some(missing)}). "
+            f"Materialize summaries and embeddings for {day}."
+        )
+    return joined.drop_columns(["status"])
+
+
+def _kinds(store: Store, days: list[str]) -> dict[str, int]:
+    """How many texts of each kind the days have."""
+    counts: Counter[str] = Counter()
+    for day in days:
+        rows = store.tables.read(SUMMARIES, day, ["kind", "status"])
+        counts.update(kind for kind, status in zip(rows["kind"].to_pylist(), rows["status"].to_pylist(), strict=True) if status == "ok")
+    return dict(counts)
+
+
+def _shown(store: Store, days: list[str]) -> dict[str, object]:
+    """The distribution of tags over the run's days as picture and table, and redacted examples per intent."""
+    counts: Counter[str] = Counter()
+    for day in days:
+        rows = store.tables.read(TAGGED_TRACES, day, ["intent", "abstain_reason"])
+        pairs = zip(rows["intent"].to_pylist(), rows["abstain_reason"].to_pylist(), strict=True)
+        counts.update(intent or f"abstained: {reason}" for intent, reason in pairs)
+    if not counts:
+        return {}
+    names, sizes = list(counts), list(counts.values())
+    n_traces = sum(sizes)
+    title = f"{n_traces:,} traces, {len(days)} day(s) to {max(days)}"
+    rows_shown = [{"intent": name, "n_traces": n, "share": n / n_traces} for name, n in counts.most_common()]
+    return {
+        "tag_distribution": reporting.picture(pictures.bars(names, sizes, title), "distribution of tags"),
+        "tags": reporting.table(rows_shown),
+        "examples": reporting.table(examples_per_intent(store.tables, days)),
+    }

@@ -1,0 +1,104 @@
+"""taxonomy [discover]: the versioned set of intents."""
+
+import dagster as dg
+
+from intent_assets import reporting
+from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
+from intent_assets.contracts import EmbeddingRunner, Progress, Store
+from intent_assets.intents.arrow_bytes import from_parquet
+from intent_assets.intents.corrections import stored_corrections
+from intent_assets.intents.evidence import covered_by_people, gather, members_of
+from intent_assets.intents.label_versions import MEMBERS
+from intent_assets.intents.propose import METHOD, propose
+from intent_assets.intents.taxonomy import Taxonomy
+from intent_assets.intents.taxonomy_diff import diff, diff_markdown
+from intent_assets.intents.taxonomy_given import given_by_people
+from intent_assets.intents.taxonomy_versions import latest_taxonomy, read_taxonomy, save_taxonomy
+from intent_assets.intents.training import label_vectors, training_labels
+from intent_assets.intents.versions import require_folder
+from intent_assets.settings import Settings
+from intent_assets.tables import CLUSTERS, EMBEDDINGS, empty, LLM_LABELS
+
+
+class TaxonomyConfig(dg.Config):
+    """None means the setting of the same name."""
+
+    max_intents: int | None = None
+    discover: bool | None = None
+    seed: int | None = None
+
+
+@dg.asset(
+    group_name="discover",
+    owners=reporting.OWNERS,
+    kinds={"yaml"},
+    code_version=METHOD,
+    deps=["clusters", "corrections"],
+    pool="discover",
+)
+@reporting.final_errors
+def taxonomy(
+    context: dg.AssetExecutionContext,
+    config: TaxonomyConfig,
+    store: dg.ResourceParam[Store],
+    embedding_runner: dg.ResourceParam[EmbeddingRunner],
+    settings: dg.ResourceParam[Settings],
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """The intents: named, defined, with examples and permanent ids. A new version is made only when something changed.
+
+    With people's labels (INTENT_LABELS) the intents are theirs; with INTENT_DISCOVER also what their labels do not cover.
+    """
+    chosen = settings.chosen(config.model_dump())
+    previous = latest_taxonomy(store.artifacts)
+    given = given_by_people(stored_corrections(store.artifacts), previous, from_labels=chosen.labels is not None)
+    if given is not None and not chosen.discover:
+        saved = save_taxonomy(store.artifacts, given)
+    else:
+        saved = _discover(store, given, previous, chosen, embedding_runner, progress)
+    return _result(store, saved, previous)
+
+
+def _discover(
+    store: Store, given: Taxonomy | None, previous: Taxonomy | None, chosen: Settings, runner: EmbeddingRunner, progress: Progress
+) -> Taxonomy:
+    """Turn clusters into intents, keeping those that people gave and the ids of those that were there."""
+    version = require_folder(store.artifacts, "clusters")
+    clusters = from_parquet(store.artifacts.get(f"{version.path}/{CLUSTERS_FILE}"), CLUSTERS, version.path)
+    evidence = gather(store.tables, clusters, MEMBERS.newest(store.artifacts)[0])
+    before = evidence.intents
+    if given is not None:
+        labels = training_labels(empty(LLM_LABELS), stored_corrections(store.artifacts), given)
+        vectors = label_vectors(store.tables, store.tables.days(EMBEDDINGS), labels.texts, runner, progress)
+        covered = covered_by_people(evidence.vectors, vectors, labels.intent_ids, seed=chosen.seed)
+        before = [said or had for said, had in zip(covered, before, strict=True)]
+    proposal = propose(
+        evidence.texts, evidence.vectors, evidence.labels, before, previous=previous, fixed=given, max_intents=chosen.max_intents
+    )
+    saved = save_taxonomy(store.artifacts, proposal.taxonomy)
+    made_from = reporting.fingerprint([version.number, saved.version])
+    MEMBERS.save(store.artifacts, members_of(evidence, proposal.intent_of_cluster), saved.version, made_from)
+    return saved
+
+
+def _result(store: Store, saved: Taxonomy, previous: Taxonomy | None) -> dg.MaterializeResult:
+    rows = [
+        {"name": i.name, "definition": i.definition, "example": i.examples[0] if i.examples else "", "id": i.id, "born_in": i.born_in, "locked": i.locked}
+        for i in saved.active
+    ]
+    parent = read_taxonomy(store.artifacts, saved.parent_version) if saved.parent_version else None
+    return dg.MaterializeResult(
+        metadata=reporting.metadata(
+            {
+                "dagster/row_count": len(saved.active),
+                "version": saved.version,
+                "n_intents": len(saved.active),
+                "n_retired": len(saved.intents) - len(saved.active),
+                "changed": previous is None or previous.version != saved.version,
+                "intents": reporting.table(rows),
+                "diff": dg.MetadataValue.md(diff_markdown(diff(parent, saved))),
+                "path": dg.MetadataValue.path(store.artifacts.uri(f"taxonomy/v{saved.version:04d}.yaml")),
+            }
+        ),
+        data_version=reporting.data_version(*saved.intents),
+    )

@@ -1,0 +1,99 @@
+"""The commands that run jobs: `run`, `tag`, and what they print when they end."""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+
+from intent_assets.commands import terminal
+from intent_assets.contracts import Store
+from intent_assets.errors import BadInput
+from intent_assets.intents.release import current
+from intent_assets.commands.launch import run_job
+from intent_assets.partitions import known_days
+from intent_assets.resources import make_source, open_store, utc_now
+from intent_assets.schedules import range_tags
+from intent_assets.settings import Settings
+from intent_assets.tables import REJECTED_ROWS, TAGGED_TRACES
+
+MAX_ROWS = 25
+CURSOR = "_marks/command_tag"
+
+
+def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -> None:
+    """Run `whole_pipeline` over the source's days, then show what came out."""
+    progress = terminal.RichProgress()
+    source = make_source(settings, progress, utc_now)
+    found = source.look(None).days
+    days = [d for d in known_days(found) if (from_day or d) <= d <= (to_day or d)]
+    if not days:
+        raise BadInput(
+            f"INTENT_SOURCE={settings.source}: expected traces between {from_day or 'the start'} and {to_day or 'now'}; "
+            f"the source has {len(found)} day(s){': ' + found[0] + ' to ' + found[-1] if found else ''}. Check the path and the range."
+        )
+    run_or_exit("whole_pipeline", settings, tags=range_tags(days[0], days[-1]), source=source, progress=progress)
+    _closing(settings, open_store(settings), days)
+
+
+def tag_new(settings: Settings, since: str | None) -> None:
+    """Run `tag_new_traces` over the days that have something new since the last call."""
+    progress = terminal.RichProgress()
+    source = make_source(settings, progress, utc_now)
+    store = open_store(settings)
+    remembered = store.artifacts.get(CURSOR)
+    look = source.look(None if since or remembered is None else remembered.decode())
+    days = [d for d in known_days(look.days) if d >= (since or d)]
+    for first, last in _ranges(days):
+        run_or_exit("tag_new_traces", settings, tags=range_tags(first, last), source=source, progress=progress)
+    store.artifacts.put(CURSOR, look.cursor.encode())
+    terminal.say(f"{len(days)} day(s) brought up to date: {', '.join(days[:5])}{' …' if len(days) > 5 else ''}." if days else "Nothing new in the source.")
+
+
+def _ranges(days: Sequence[str]) -> list[tuple[str, str]]:
+    """Consecutive days as (first, last), so that one run covers a stretch and skips what lies between stretches."""
+    from datetime import date, timedelta
+
+    stretches: list[tuple[str, str]] = []
+    for day in days:
+        if stretches and date.fromisoformat(stretches[-1][1]) + timedelta(days=1) == date.fromisoformat(day):
+            stretches[-1] = (stretches[-1][0], day)
+        else:
+            stretches.append((day, day))
+    return stretches
+
+
+def run_or_exit(
+    name: str, settings: Settings, *, tags: Mapping[str, str] | None = None, ops: Mapping[str, Mapping[str, object]] | None = None, **overrides: object
+) -> None:
+    """Run a job; on failure print why and leave with exit code 1."""
+    outcome = run_job(name, settings, tags=tags, ops=ops, **overrides)
+    if not outcome.ok:
+        for failure in outcome.failures:
+            terminal.complain(failure)
+        terminal.complain(f"Run {outcome.run_id[:8]} of {name} failed. What was stored is kept; the next run goes on from there.")
+        sys.exit(1)
+
+
+def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
+    """The table of tags and where to look next."""
+    counts: Counter[str] = Counter()
+    n_rejected = sum(store.tables.count(REJECTED_ROWS, day) for day in days)
+    for day in days:
+        rows = store.tables.read(TAGGED_TRACES, day, ["intent", "abstain_reason"])
+        counts.update(intent or f"({reason})" for intent, reason in zip(rows["intent"].to_pylist(), rows["abstain_reason"].to_pylist(), strict=True))
+    n_traces = sum(counts.values())
+    intents = [(name, n) for name, n in counts.most_common() if not name.startswith("(")]
+    shown = [{"intent": name, "traces": n, "share": f"{n / n_traces:.1%}"} for name, n in intents[:MAX_ROWS]]
+    if len(intents) > MAX_ROWS:
+        rest = sum(n for _, n in intents[MAX_ROWS:])
+        shown.append({"intent": f"… {len(intents) - MAX_ROWS} more intents", "traces": rest, "share": f"{rest / n_traces:.1%}"})
+    shown += [{"intent": name, "traces": n, "share": f"{n / n_traces:.1%}"} for name, n in counts.most_common() if name.startswith("(")]
+    terminal.table(f"{n_traces:,} traces, {days[0]} to {days[-1]}: {len(intents)} intents", shown, right=("traces", "share"))
+    if n_rejected:
+        terminal.say(f"{n_rejected} rows were rejected; reasons: {store.uri}/rejected_rows")
+    release = current(store.artifacts)
+    if release is not None:
+        terminal.say(f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}.")
+    terminal.say(f"Report:  {store.artifacts.uri('intent_report/report.html')}")
+    terminal.say(f"Tables:  {store.uri}/tagged_traces")
+    terminal.say("Read on: intent-assets traces --intent NAME · intent-assets taxonomy show · make ui")

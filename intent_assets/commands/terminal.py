@@ -1,0 +1,76 @@
+"""What the command line prints: progress bars, tables and errors, through rich. Nothing here computes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+console = Console()
+errors = Console(stderr=True)
+
+
+class RichProgress:
+    """A Progress that draws one bar per kind of work in a terminal, and one line per finished work elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = Progress(
+            SpinnerColumn(), TextColumn("{task.description:<16}"), BarColumn(28), MofNCompleteColumn(), TimeElapsedColumn(), console=errors
+        )
+        self._depth = 0
+
+    @contextmanager
+    def track(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar while the block runs; a bar inside another bar disappears when done."""
+        if self._depth == 0:
+            self._live.start()
+        self._depth += 1
+        task = self._live.add_task(what.replace("_", " "), total=total)
+        try:
+            yield lambda n: self._live.advance(task, n)
+        finally:
+            self._depth -= 1
+            self._live.stop_task(task)
+            if self._depth:
+                self._live.remove_task(task)
+            else:
+                self._live.stop()
+                self._finish(task, what)
+
+    def _finish(self, task: object, what: str) -> None:
+        for finished in list(self._live.tasks):
+            if finished.id == task and not errors.is_terminal:
+                errors.print(f"{what.replace('_', ' ')}: {finished.completed:.0f} of {finished.total:.0f} in {finished.elapsed or 0:.1f} s")
+            self._live.remove_task(finished.id)
+
+
+def table(title: str, rows: Sequence[Mapping[str, object]], right: Sequence[str] = ()) -> None:
+    """Print rows as a table; columns in `right` are right-aligned. Markup in values is shown as it is."""
+    if not rows:
+        console.print(f"{title}: nothing.")
+        return
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for name in rows[0]:
+        shown.add_column(name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold")
+    for row in rows:
+        shown.add_row(*(_text(value) for value in row.values()))
+    console.print(shown)
+
+
+def _text(value: object) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
+
+
+def say(text: str) -> None:
+    """Print a line of result."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print an error to stderr."""
+    errors.print(text, markup=False, highlight=False, soft_wrap=True, style="red")

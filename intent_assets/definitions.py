@@ -1,0 +1,50 @@
+"""The code location: assembly of assets, jobs, schedules, sensors and resources, and nothing else.
+
+`build_definitions` can be called with other settings or with parts replaced, as often as one likes in one process.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from intent_assets.assets import ALL_ASSETS
+from intent_assets.jobs import make_jobs
+from intent_assets.resources import make_resources
+from intent_assets.schedules import make_schedules
+from intent_assets.sensors import make_sensors
+from intent_assets.settings import Settings, read_settings
+
+
+def build_definitions(settings: Settings | None = None, **overrides: object) -> dg.Definitions:
+    """Assemble the location.
+
+    Args:
+        settings: default: read from the environment.
+        overrides: plain objects in place of resources, by resource name (store, source, sink, progress, clock, …).
+
+    Raises:
+        TypeError: an override names no resource.
+    """
+    settings = settings or read_settings()
+    resources: Mapping[str, object] = make_resources(settings)
+    unknown = sorted(overrides.keys() - resources.keys())
+    if unknown:
+        raise TypeError(f"build_definitions: no resource named {', '.join(unknown)}; there are {', '.join(resources)}.")
+    return dg.Definitions(
+        assets=_prefixed(settings.project),
+        jobs=make_jobs(settings.project),
+        schedules=make_schedules(settings.is_live, settings.sweep_days),
+        sensors=make_sensors(settings.is_live, settings.sensor_interval_s),
+        resources={**resources, **overrides},
+    )
+
+
+def _prefixed(project: str | None) -> list[dg.AssetsDefinition]:
+    """The assets, their keys under the project's name when there is one."""
+    if project is None:
+        return list(ALL_ASSETS)
+    keys = {key: dg.AssetKey([project, *key.path]) for asset in ALL_ASSETS for key in asset.keys}
+    return [asset.with_attributes(asset_key_replacements=keys) for asset in ALL_ASSETS]
+
+
+defs = build_definitions()

@@ -1,0 +1,81 @@
+"""What a relearn knows of the traces it looks at: their texts and clusters, and which intent each had before.
+
+Before a relearn a trace's intent is the one its cluster became last time; for traffic that is new since, the one it was
+tagged with. People's labels come first of all: what they cover need not be discovered again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from intent_assets.contracts import TableStore, Vectors
+from intent_assets.intents.window import positions, texts_of, vectors_of
+from intent_assets.tables import SUMMARIES, TAGGED_TRACES, TRACE_KEY
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The clustered sample.
+
+    Attributes:
+        rows: CLUSTERS rows and text_hash, n of them.
+        texts: (n,) represented texts.
+        vectors: float32 (n, dim).
+        labels: int64 (n,) cluster of each, -1 for noise.
+        intents: (n,) intent each had before, None when unknown.
+    """
+
+    rows: pa.Table
+    texts: list[str]
+    vectors: Vectors
+    labels: npt.NDArray[np.int64]
+    intents: list[str | None]
+
+
+def gather(tables: TableStore, clusters: pa.Table, members: pa.Table) -> Evidence:
+    """Read the evidence for clustered traces (CLUSTERS), given which traces made each intent last time (INTENT_MEMBERS)."""
+    pieces, vectors, tagged = [], [], []
+    for day in clusters["day"].unique().to_pylist():
+        own = clusters.filter(pc.equal(clusters["day"], day))
+        hashes = tables.read(SUMMARIES, day, [*TRACE_KEY, "text_hash"], keys=own.select(list(TRACE_KEY)))
+        pieces.append(own.append_column("text_hash", hashes["text_hash"].take(pa.array(positions(own, hashes)))))
+        vectors.append(vectors_of(tables, day, own))
+        tagged.append(tables.read(TAGGED_TRACES, day, [*TRACE_KEY, "top_intent_id"], keys=own.select(list(TRACE_KEY))))
+    rows = pa.concat_tables(pieces)
+    before = _by_key(pa.concat_tables(tagged), "top_intent_id") | _by_key(members, "intent_id")
+    keys = zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True)
+    return Evidence(rows, texts_of(tables, rows), np.concatenate(vectors), rows["cluster_id"].to_numpy(), [before.get(key) for key in keys])
+
+
+def _by_key(rows: pa.Table, value: str) -> dict[tuple[str, str], str]:
+    return dict(zip(zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True), rows[value].to_pylist(), strict=True))
+
+
+def covered_by_people(vectors: Vectors, label_vectors: Vectors, intent_ids: Sequence[str], *, seed: int) -> list[str | None]:
+    """For each of n traces the intent that people's labels give it with confidence, None where they do not reach.
+
+    Args:
+        vectors: float32 (n, dim) of the traces.
+        label_vectors: float32 (m, dim) of the labelled texts.
+        intent_ids: (m,) their intents.
+        seed: fixes the training.
+    """
+    from intent_assets.intents.classifier import fit
+    from intent_assets.intents.thresholds import decide
+
+    fitted = fit(label_vectors, intent_ids, seed=seed)
+    predictions = fitted.predict([""] * len(vectors), vectors)
+    abstained = decide(predictions, fitted.min_confidence, fitted.min_in_scope).abstained
+    return [None if away else intent for intent, away in zip(predictions.intent_ids, abstained, strict=True)]
+
+
+def members_of(evidence: Evidence, intent_of_cluster: dict[int, str]) -> pa.Table:
+    """INTENT_MEMBERS rows: the traces of each cluster that became an intent."""
+    intents = [intent_of_cluster.get(int(label)) for label in evidence.labels]
+    rows = evidence.rows.select([*TRACE_KEY, "day", "text_hash"]).append_column("intent_id", pa.array(intents, pa.string()))
+    rows = rows.append_column("strength", evidence.rows["strength"])
+    return rows.filter(rows["intent_id"].is_valid())

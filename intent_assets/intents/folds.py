@@ -1,0 +1,84 @@
+"""Out-of-fold scores: every row judged by a head that never saw it, nor a row with the same text.
+
+What is learned from them is in thresholds.py and evaluation.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intent_assets.contracts import Vectors
+from intent_assets.intents.heads import ABSENT_BIAS, ABSENT_COSINE, Codes, Head, Reals, Scores, score
+
+FitHead = Callable[[Vectors, Codes, Reals], Head]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """n labelled rows: vectors float32 (n, dim), codes (n,) of intents, weights (n,), groups (n,) of equal texts."""
+
+    vectors: Vectors
+    codes: Codes
+    weights: Reals
+    groups: Codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "TrainingRows":
+        """Return some rows."""
+        return TrainingRows(self.vectors[chosen], self.codes[chosen], self.weights[chosen], self.groups[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Out-of-fold scores of n rows.
+
+    Attributes:
+        scores: each row's, from the head trained without the row's fold.
+        folds: int64 (n,), the fold of each row.
+        known: bool (n,), whether that head had seen the row's intent at all; the others cannot be judged.
+    """
+
+    scores: Scores
+    folds: Codes
+    known: npt.NDArray[np.bool_]
+
+
+def number_of_folds(n_groups: int) -> int:
+    """More folds where rows are few, so that each head sees nearly all of them; fewer where each fit is slow."""
+    if n_groups < 300:
+        return min(10, n_groups)
+    return 5 if n_groups < 5000 else 3
+
+
+def assign_folds(codes: Codes, groups: Codes, n_folds: int, seed: int) -> Codes:
+    """Return int64 (n,) folds: equal groups together, classes spread evenly, folds of nearly equal size.
+
+    Groups are shuffled within their class and dealt to the folds like cards, one class after the other.
+    """
+    names, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    shuffle = np.random.default_rng(seed).random(len(names))
+    order = np.lexsort((shuffle, codes[first]))
+    folds = np.empty(len(names), dtype=np.int64)
+    folds[order] = np.arange(len(names)) % n_folds
+    return folds[inverse]
+
+
+def out_of_fold(rows: TrainingRows, n_intents: int, fit_head: FitHead, seed: int) -> OutOfFold | None:
+    """Score every row by a head fitted on the other folds; None where there are fewer than two groups."""
+    n_groups = len(np.unique(rows.groups))
+    if n_groups < 2:
+        return None
+    folds = assign_folds(rows.codes, rows.groups, number_of_folds(n_groups), seed)
+    linear = np.full((len(rows), n_intents), ABSENT_BIAS, dtype=np.float32)
+    nearest = np.full_like(linear, ABSENT_COSINE)
+    known = np.zeros(len(rows), dtype=bool)
+    for fold in np.unique(folds):
+        test, train = folds == fold, rows.take(folds != fold)
+        scores = score(fit_head(train.vectors, train.codes, train.weights), rows.vectors[test])
+        linear[test], nearest[test] = scores.linear, scores.nearest
+        known[test] = np.isin(rows.codes[test], train.codes)
+    return OutOfFold(Scores(linear, nearest), folds, known)

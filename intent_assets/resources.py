@@ -1,0 +1,125 @@
+"""What assets are given to work with: the store, the source, the sink, the embedder, progress, the clock.
+
+Each resource is configuration that makes a plain object in `create_resource`, importing its adapter there, so that loading
+the code location imports no vendor. Composition happens here: a source is handed the parser it needs.
+Concept: https://docs.dagster.io/guides/build/external-resources
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from intent_assets.contracts import EmbeddingRunner, LabelFile, Progress, Store, TagSink, TraceSource
+from intent_assets.settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The instant now, in UTC."""
+    return datetime.now(UTC)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings; refuses another zone or schema version."""
+    from intent_assets.adapters.store import open_store as open_at
+
+    return open_at(settings.store_uri, settings.timezone)
+
+
+def make_source(settings: Settings, progress: Progress | None, clock: Clock) -> TraceSource:
+    """The trace source of the settings, with its parser and its landing zone in the store."""
+    raise NotImplementedError
+
+
+def make_runner(settings: Settings) -> EmbeddingRunner:
+    """The embedder of the settings, run in this process."""
+    from intent_assets.adapters.embedder import make_embedder
+    from intent_assets.adapters.runner_local import LocalRunner
+
+    return LocalRunner(make_embedder(settings.embedder, settings.cache_dir))
+
+
+class LogProgress:
+    """Progress as log lines: at most ten per piece of work."""
+
+    def __init__(self, log: Callable[[str], object]) -> None:
+        self._log = log
+
+    @contextmanager
+    def track(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Log each tenth of the work."""
+        done = 0
+        step = max(total // 10, 1)
+
+        def advance(n: int) -> None:
+            nonlocal done
+            before, done = done, done + n
+            if total > 1 and done // step > before // step:
+                self._log(f"{what}: {done:,} of {total:,}")
+
+        yield advance
+
+
+class Alerts:
+    """Posts a line of text to a URL; does nothing without one."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = url
+
+    def send(self, text: str) -> None:
+        """Post `{"text": text}`; raises when the receiver refuses, so that the sensor's tick shows it."""
+        if self._url:
+            import requests
+
+            requests.post(self._url, json={"text": text}, timeout=10).raise_for_status()
+
+
+def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """All resources of the location, by the parameter names that assets use."""
+
+    @dg.resource(description="Where tables and artefacts are kept.")
+    def store(context: dg.InitResourceContext) -> Store:
+        return open_store(settings)
+
+    @dg.resource(description="Where traces come from.")
+    def source(context: dg.InitResourceContext) -> TraceSource:
+        return make_source(settings, None, utc_now)
+
+    @dg.resource(description="Where tags are delivered; None means nowhere.")
+    def sink(context: dg.InitResourceContext) -> TagSink | None:
+        if settings.sink == "none":
+            return None
+        from intent_assets.adapters.sink_files import FilesSink
+
+        return FilesSink(settings.sink_location)
+
+    @dg.resource(description="Turns texts into vectors.")
+    def embedding_runner(context: dg.InitResourceContext) -> EmbeddingRunner:
+        return make_runner(settings)
+
+    @dg.resource(description="People's labels; None without a file.")
+    def label_file(context: dg.InitResourceContext) -> LabelFile | None:
+        if settings.labels_path is None:
+            return None
+        from intent_assets.adapters.label_file import LabelsOnDisk
+
+        return LabelsOnDisk(settings.labels_path)
+
+    @dg.resource(description="Shows how far long work has come.")
+    def progress(context: dg.InitResourceContext) -> Progress:
+        return LogProgress(context.log.info if context.log else print)
+
+    return {
+        "store": store,
+        "source": source,
+        "sink": sink,
+        "embedding_runner": embedding_runner,
+        "label_file": label_file,
+        "progress": progress,
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings, "The settings."),
+        "clock": dg.ResourceDefinition.hardcoded_resource(utc_now, "The instant now."),
+        "alerts": dg.ResourceDefinition.hardcoded_resource(Alerts(settings.alert_url), "Where failed runs are told."),
+    }

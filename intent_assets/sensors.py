@@ -1,0 +1,118 @@
+"""What reacts to events: new traces, a moved release, a failed run.
+
+The run asked for finds its own work in the store, so a doubled or lost run is harmless; the cursor only remembers which
+days wait (intents/backlog.py), because Dagster stores a cursor before its runs start and never repeats a run key.
+Concept: https://docs.dagster.io/guides/automate/sensors
+"""
+
+from datetime import datetime
+
+import dagster as dg
+
+from intent_assets.contracts import Store, TraceSource
+from intent_assets.intents.backlog import Backlog, backlog_from_json
+from intent_assets.intents.release import current
+from intent_assets.partitions import known_days
+from intent_assets.resources import Alerts, Clock
+from intent_assets.schedules import range_tags
+from intent_assets.settings import Settings
+from intent_assets.tables import EMBEDDINGS, RAW_TRACES, TAGGED_TRACES
+
+LOOK_LIMIT_S = 20.0
+MAX_REQUESTS_A_TICK = 10
+IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+PER_DAY_JOBS = ("tag_new_traces", "ingest")
+
+
+def make_sensors(live: bool, interval_s: int) -> list[dg.SensorDefinition]:
+    """All sensors; running by default when the source is live."""
+    status = dg.DefaultSensorStatus.RUNNING if live else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(job_names=[*PER_DAY_JOBS, "relearn"], minimum_interval_seconds=interval_s, default_status=status)
+    def new_traces_sensor(
+        context: dg.SensorEvaluationContext,
+        store: dg.ResourceParam[Store],
+        source: dg.ResourceParam[TraceSource],
+        settings: dg.ResourceParam[Settings],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.SensorResult:
+        """One tagging run per day that has new or changed traces; before the first release it ingests and asks for `relearn` once."""
+        backlog = backlog_from_json(context.cursor)
+        look = source.look(backlog.source_cursor, time_limit_s=LOOK_LIMIT_S)
+        backlog = backlog.with_new(tuple(known_days(look.days)), look.cursor)
+        released = current(store.artifacts) is not None
+        requests, backlog = _day_requests(context.instance, store, backlog, released, clock())
+        if not released and not backlog.relearn_asked and _n_embedded(store) >= settings.min_traces:
+            requests.append(dg.RunRequest(job_name="relearn", run_key=f"first-relearn-{backlog.asked}"))
+            backlog = Backlog(backlog.source_cursor, backlog.days, relearn_asked=True, asked=backlog.asked)
+        reason = None if requests else _why_nothing(backlog)
+        return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=backlog.to_json())
+
+    @dg.sensor(job_name="retag", minimum_interval_seconds=interval_s, default_status=status)
+    def release_moved_sensor(
+        context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """After the release moves, brings the tags of the last stored days up to it."""
+        release = current(store.artifacts)
+        if release is None or context.cursor == str(release.moves):
+            return dg.SkipReason("No release yet." if release is None else f"The release has not moved since move {release.moves}.")
+        days = known_days(store.tables.days(RAW_TRACES))[-settings.retag_days :]
+        requests = [dg.RunRequest(run_key=f"move-{release.moves}", tags=range_tags(days[0], days[-1]))] if days else []
+        return dg.SensorResult(run_requests=requests, cursor=str(release.moves))
+
+    @dg.run_failure_sensor(default_status=status)
+    def failed_run_sensor(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[Alerts]) -> None:
+        """Posts a failed run to INTENT_ALERT_URL, when one is set."""
+        run = context.dagster_run
+        alerts.send(f"intent_assets: run {run.run_id[:8]} of {run.job_name} failed: {context.failure_event.message}")
+
+    return [new_traces_sensor, release_moved_sensor, failed_run_sensor]
+
+
+def _day_requests(
+    instance: dg.DagsterInstance, store: Store, backlog: Backlog, released: bool, now: datetime
+) -> tuple[list[dg.RunRequest], Backlog]:
+    """Requests for the days whose time has come and that no run is working on; days that are done leave the backlog."""
+    requests: list[dg.RunRequest] = []
+    for day, waits in sorted(backlog.waiting.items()):
+        if len(requests) == MAX_REQUESTS_A_TICK:
+            break
+        if _in_flight(instance, day):
+            continue
+        if waits.run_key and _is_done(instance, store, day, waits.run_key, released):
+            backlog = backlog.without(day)
+        elif backlog.is_ready(day, now.timestamp()):
+            backlog = backlog.tried(day, now.timestamp())
+            job = "tag_new_traces" if released else "ingest"
+            requests.append(dg.RunRequest(job_name=job, partition_key=day, run_key=backlog.waiting[day].run_key))
+    return requests, backlog
+
+
+def _in_flight(instance: dg.DagsterInstance, day: str) -> bool:
+    """Whether a per-day run of this day is queued or running."""
+    filters = dg.RunsFilter(statuses=IN_FLIGHT, tags={"dagster/partition": day})
+    return any(run.job_name in PER_DAY_JOBS for run in instance.get_runs(filters=filters))
+
+
+def _is_done(instance: dg.DagsterInstance, store: Store, day: str, run_key: str, released: bool) -> bool:
+    """Whether the run asked for last succeeded and every stored trace of the day has a decision."""
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={"dagster/run_key": run_key})
+    if not instance.get_runs(filters=filters, limit=1):
+        return False
+    return not released or store.tables.count(TAGGED_TRACES, day) >= store.tables.count(RAW_TRACES, day)
+
+
+def _n_embedded(store: Store) -> int:
+    return sum(store.tables.count(EMBEDDINGS, day) for day in store.tables.days(EMBEDDINGS))
+
+
+def _why_nothing(backlog: Backlog) -> str:
+    if backlog.waiting:
+        return f"{len(backlog.waiting)} day(s) wait for a run in flight or for their next try: {', '.join(sorted(backlog.waiting)[:3])}."
+    return "Nothing new in the source."

@@ -1,0 +1,75 @@
+"""The numbers of an evaluation, checked by hand and against scikit-learn."""
+
+import json
+
+import numpy as np
+import pytest
+
+from intent_assets.contracts import Predictions
+from intent_assets.errors import BadInput
+from intent_assets.intents.evaluation import Evaluation, calibration_error, evaluate
+from intent_assets.intents.thresholds import Decisions, decide
+
+
+def judged(guess: list[str], confidence: list[float] | None = None) -> tuple[Predictions, Decisions]:
+    n = len(guess)
+    found = Predictions(guess, np.array(confidence or [1.0] * n), np.zeros(n), np.zeros(n))
+    return found, decide(found, 0.5, -1.0)
+
+
+def test_by_hand() -> None:
+    found, decisions = judged(["a", "a", "b", "b", "a"], [0.9, 0.4, 0.9, 0.9, 0.3])
+    result = evaluate(["a", "a", "b", "a", None], found, decisions, ["a", "b"], (0.5, -1.0), ["few rows"])
+    assert (result.n, result.accuracy, result.coverage) == (4, 0.75, 0.75)
+    assert result.precision_tagged == pytest.approx(2 / 3)
+    assert result.confusion == ((2, 1), (0, 1))
+    assert [(s.intent_id, s.precision, s.support) for s in result.intents] == [("a", 1.0, 3), ("b", 0.5, 1)]
+    assert (result.n_out_of_scope, result.out_of_scope_recall) == (1, 1.0)
+    assert result.warnings == ("few rows",)
+
+
+def test_agrees_with_scikit_learn() -> None:
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+
+    rng = np.random.default_rng(0)
+    names = [f"i{k}" for k in range(6)]
+    truth = rng.choice(names, 400).tolist()
+    guess = [t if rng.random() < 0.7 else rng.choice(names) for t in truth]
+    found, decisions = judged(guess)
+    result = evaluate(truth, found, decisions, names, (0.5, -1.0))
+    assert result.accuracy == pytest.approx(accuracy_score(truth, guess))
+    assert result.macro_f1 == pytest.approx(f1_score(truth, guess, average="macro"))
+    assert np.array_equal(result.confusion, confusion_matrix(truth, guess, labels=names))
+    expected = np.array(precision_recall_fscore_support(truth, guess, labels=names))
+    assert np.allclose([[s.precision, s.recall, s.f1, s.support] for s in result.intents], expected.T)
+
+
+def test_unknown_true_intents_count_as_wrong() -> None:
+    found, decisions = judged(["a", "a"])
+    result = evaluate(["a", "new"], found, decisions, ["a"], (0.5, -1.0))
+    assert (result.accuracy, result.labels) == (0.5, ("a", "new"))
+
+
+def test_calibration_error() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.random(20_000)
+    assert calibration_error(confidence, rng.random(20_000) < confidence) < 0.02
+    assert calibration_error(np.full(100, 0.9), np.zeros(100, dtype=bool)) == pytest.approx(0.9)
+    assert calibration_error(np.empty(0), np.empty(0, dtype=bool)) == 0.0
+
+
+def test_json_and_back() -> None:
+    found, decisions = judged(["a", "b"])
+    result = evaluate(["a", None], found, decisions, ["a", "b"], (0.5, -1.0), ["w"])
+    assert Evaluation.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_nothing_to_judge() -> None:
+    found, decisions = judged([])
+    result = evaluate([], found, decisions, ["a"], (0.5, -1.0))
+    assert (result.n, result.accuracy, result.macro_f1, result.ece) == (0, 0.0, 0.0, 0.0)
+
+
+def test_lengths_must_match() -> None:
+    with pytest.raises(BadInput, match="came 1 for 2"):
+        evaluate(["a"], *judged(["a", "b"]), ["a"], (0.5, -1.0))

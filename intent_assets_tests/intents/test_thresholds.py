@@ -1,0 +1,83 @@
+"""Calibration, the cut-offs, and who abstains."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intent_assets.contracts import Predictions
+from intent_assets.intents.thresholds import choose_min_confidence, confidence_floor, decide, fit_temperature, probabilities, top_two
+
+
+def predictions(confidence: list[float], in_scope: list[float]) -> Predictions:
+    n = len(confidence)
+    return Predictions(["a"] * n, np.array(confidence), np.zeros(n), np.array(in_scope))
+
+
+def test_a_cut_off_can_reject_with_three_intents() -> None:
+    """The seed's 0.30 could not: the best of three is never below a third."""
+    certain, right = np.linspace(0.5, 1, 200), np.ones(200, dtype=bool)
+    assert choose_min_confidence(certain, right, 3, 0.9, 0.7) == pytest.approx(0.4)
+    assert confidence_floor(3) > 1 / 3
+
+
+@given(st.integers(2, 500))
+def test_the_floor_lies_between_a_guess_and_certainty(n_intents: int) -> None:
+    assert 1 / n_intents < confidence_floor(n_intents) < 1
+
+
+def test_the_lowest_cut_off_that_reaches_the_precision() -> None:
+    confidence = np.linspace(0.999, 0.4, 1000)
+    correct = np.arange(1000) < 850
+    cut = choose_min_confidence(confidence, correct, 10, precision=0.9, min_coverage=0.1)
+    kept = confidence >= cut
+    assert correct[kept].mean() >= 0.9
+    assert correct[confidence >= cut - 0.002].mean() < 0.9
+    assert kept.sum() == 944
+
+
+def test_a_precision_out_of_reach_keeps_the_coverage() -> None:
+    rng = np.random.default_rng(0)
+    confidence, correct = rng.uniform(0.2, 1, 1000), rng.random(1000) < 0.6
+    cut = choose_min_confidence(confidence, correct, 10, precision=0.99, min_coverage=0.7)
+    assert (confidence >= cut).mean() == pytest.approx(0.7, abs=0.01)
+
+
+def test_few_and_no_rows_still_give_a_cut_off() -> None:
+    assert choose_min_confidence(np.empty(0), np.empty(0, dtype=bool), 5, 0.9, 0.7) == 0.5
+    assert choose_min_confidence(np.array([0.9]), np.array([False]), 5, 0.9, 0.7) >= confidence_floor(5)
+    assert choose_min_confidence(np.ones(5), np.ones(5, dtype=bool), 1, 0.9, 0.7) == 0.0
+
+
+@pytest.mark.parametrize("true_temperature", [0.3, 1.0, 4.0])
+def test_the_temperature_is_found(true_temperature: float) -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(scale=3, size=(4000, 5)).astype(np.float32)
+    probs = probabilities(logits, true_temperature)
+    codes = (rng.random((4000, 1)) > probs.cumsum(axis=1)).sum(axis=1).clip(max=4)
+    found, _ = fit_temperature(logits, codes, np.ones(4000))
+    assert found == pytest.approx(true_temperature, rel=0.15)
+
+
+def test_probabilities_survive_extreme_logits() -> None:
+    probs = probabilities(np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype=np.float32), 0.02)
+    assert np.allclose(probs, [[1, 0, 0], [1 / 3] * 3])
+    best, confidence, margin = top_two(probs)
+    assert best.tolist() == [0, 0]
+    assert np.allclose(confidence, [1, 1 / 3])
+    assert np.allclose(margin, [1, 0])
+
+
+def test_one_intent_is_certain_with_full_margin() -> None:
+    _, confidence, margin = top_two(np.ones((3, 1)))
+    assert confidence.tolist() == margin.tolist() == [1, 1, 1]
+
+
+def test_reasons_name_the_stronger_doubt() -> None:
+    decisions = decide(predictions([0.9, 0.3, 0.9, 0.3, np.nan], [0.0, 0.0, -3.0, -3.0, 0.0]), 0.5, -2.0)
+    assert decisions.reasons == [None, "low_confidence", "out_of_scope", "out_of_scope", "low_confidence"]
+    assert decisions.abstained.tolist() == [False, True, True, True, True]
+
+
+def test_rows_on_the_cut_off_are_tagged() -> None:
+    assert decide(predictions([0.5], [-2.0]), 0.5, -2.0).reasons == [None]
