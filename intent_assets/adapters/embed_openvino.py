@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 and its like through OpenVINO: two to five times the speed of torch on a CPU, same vectors.
+"""all-MiniLM-L6-v2 and its like through OpenVINO: several times the speed of torch on a CPU, same vectors.
 
 The model is converted once from its torch weights and cached on disk; from then on neither torch nor transformers is
 imported. Conversion and cache are in openvino_ir.py; which embedder is used when, in embedder.py.

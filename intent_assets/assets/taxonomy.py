@@ -9,7 +9,7 @@ from intent_assets.intents.arrow_bytes import from_parquet
 from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.evidence import covered_by_people, gather, members_of
 from intent_assets.intents.label_versions import MEMBERS
-from intent_assets.intents.propose import METHOD, propose
+from intent_assets.intents.propose import propose
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.taxonomy_diff import diff, diff_markdown
 from intent_assets.intents.taxonomy_given import given_by_people
@@ -17,7 +17,7 @@ from intent_assets.intents.taxonomy_versions import latest_taxonomy, read_taxono
 from intent_assets.intents.training import label_vectors, training_labels
 from intent_assets.intents.versions import require_folder
 from intent_assets.settings import Settings
-from intent_assets.tables import CLUSTERS, EMBEDDINGS, empty, LLM_LABELS
+from intent_assets.tables import CLUSTERS, EMBEDDINGS, LLM_LABELS, empty
 
 
 class TaxonomyConfig(dg.Config):
@@ -32,7 +32,7 @@ class TaxonomyConfig(dg.Config):
     group_name="discover",
     owners=reporting.OWNERS,
     kinds={"yaml"},
-    code_version=METHOD,
+    code_version="offline-1",
     deps=["clusters", "corrections"],
     pool="discover",
 )
@@ -77,7 +77,9 @@ def _discover(
     )
     saved = save_taxonomy(store.artifacts, proposal.taxonomy)
     made_from = reporting.fingerprint([version.number, saved.version])
-    MEMBERS.save(store.artifacts, members_of(evidence, proposal.intent_of_cluster), saved.version, made_from)
+    own = {intent.id for intent in given.active} if given else set()
+    discovered = {cluster: intent for cluster, intent in proposal.intent_of_cluster.items() if intent not in own}
+    MEMBERS.save(store.artifacts, members_of(evidence, discovered), saved.version, made_from)
     return saved
 
 

@@ -51,6 +51,19 @@ def gather(tables: TableStore, clusters: pa.Table, members: pa.Table) -> Evidenc
     return Evidence(rows, texts_of(tables, rows), np.concatenate(vectors), rows["cluster_id"].to_numpy(), [before.get(key) for key in keys])
 
 
+def texts_and_vectors(tables: TableStore, rows: pa.Table) -> tuple[list[str], Vectors]:
+    """Represented texts (n,) and vectors float32 (n, dim) in the order of `rows` (columns source, trace_id, day)."""
+    order = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
+    found, at = [], []
+    for day in rows["day"].unique().to_pylist():
+        own = order.filter(pc.equal(order["day"], day))
+        found.append(vectors_of(tables, day, own))
+        at.append(own["row"].to_numpy())
+    vectors = np.empty((rows.num_rows, found[0].shape[1]), dtype=np.float32)
+    vectors[np.concatenate(at)] = np.concatenate(found)
+    return texts_of(tables, rows), vectors
+
+
 def _by_key(rows: pa.Table, value: str) -> dict[tuple[str, str], str]:
     return dict(zip(zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True), rows[value].to_pylist(), strict=True))
 

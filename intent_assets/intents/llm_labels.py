@@ -16,7 +16,7 @@ from intent_assets.errors import BadInput
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.tables import LLM_LABELS, rows_to_table
 
-OFFLINE_METHOD = "clusters-1"
+METHOD = "clusters-1"
 OFFLINE_WEIGHT = 1.0
 
 Labels = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ def _label(row: Mapping[str, str], taxonomy: Taxonomy, intent_id: str, confidenc
         "weight": OFFLINE_WEIGHT,
         "confidence": confidence,
         "status": "ok",
-        "prompt_version": OFFLINE_METHOD,
+        "prompt_version": METHOD,
         "pool": "train",
         "created_at": created_at,
     }

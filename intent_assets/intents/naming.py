@@ -84,7 +84,8 @@ def name_clusters(
         name, surfaces = _free_name(ranked, readings[cluster], [texts[i] for i in members[cluster][:20]], used, keys)
         used.append(_word_set(name))
         keys.add(name_key(name))
-        made.append(ClusterName(cluster, name, _definition(name, surfaces, shown), shown))
+        also = _also(ranked, readings[cluster], surfaces)
+        made.append(ClusterName(cluster, name, _definition(name, surfaces, also, shown), shown))
     return made
 
 
@@ -248,7 +249,19 @@ def shorten(text: str, limit: int = MAX_EXAMPLE_CHARS) -> str:
     return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut) + "…"
 
 
-def _definition(name: str, surfaces: Sequence[str], shown: Sequence[str]) -> str:
-    about = " ".join(surfaces) or name.replace("_", " ")
-    typical = f", for example “{shorten(shown[0], 120)}”" if shown else ""
-    return f"Users who write about {about}{typical}."
+def _also(ranked: Sequence[tuple[str, ...]], reading: _Reading, named: Sequence[str]) -> list[str]:
+    """Up to three further words of the cluster that are not in its name."""
+    surface = _surfaces(reading)
+    common = sorted({stem for order in ranked for stem in order}, key=lambda stem: (-reading.share(stem), stem))
+    return [surface[stem] for stem in common if surface[stem] not in named and reading.share(stem) >= 0.1][:3]
+
+
+def _definition(name: str, named: Sequence[str], also: Sequence[str], shown: Sequence[str]) -> str:
+    """One sentence from the cluster's words and its most central message."""
+    about = " ".join(named) or name.replace("_", " ")
+    words = [f"“{word}”" for word in also]
+    listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
+    mention = f" and mention {listed}" if len(words) == 1 else f" and often mention {listed}" if words else ""
+    typical = f", for example: “{shorten(shown[0], 120)}”" if shown else ""
+    end = "" if typical.endswith((".”", "?”", "!”")) else "."
+    return f"Users who write about “{about}”{mention}{typical}{end}"

@@ -46,6 +46,12 @@ _OTHER = frozenset(
 )
 
 
+# Joined with the word before them, because they turn its meaning: top up, log in, not working.
+_PARTICLES = frozenset("up off out down".split())
+_PARTICLES_AFTER = {"in": frozenset("log sign logged logging signed signing check".split()), "on": frozenset("turn switch turned".split())}
+_NOT = re.compile(r"^(not|never|cannot|cant|wont|dont|doesnt|didnt|isnt|wasnt|.*n't)$")
+
+
 @dataclass(frozen=True)
 class Words:
     """The words of one message in order; a break between sentences is an empty stem."""
@@ -67,17 +73,35 @@ def words_of(text: str, drop_stop_words: bool = True) -> Words:
     dropped = stop_words() if drop_stop_words else frozenset()
     stems: list[str] = []
     surfaces: list[str] = []
-    tokens = _TOKEN.findall(_MASKED.sub(" ", unicodedata.normalize("NFKC", text[:4_000])))
-    for token in tokens[:MAX_TOKENS]:
+    since_not = 9
+    tokens = _TOKEN.findall(_MASKED.sub(" ", unicodedata.normalize("NFKC", text[:4_000])))[:MAX_TOKENS]
+    before = ""
+    for token in tokens:
         word = token.casefold().replace("’", "'")
+        since_not = 0 if _NOT.match(word) else since_not + 1
         if _BREAK.match(token):
             stems.append("")
             surfaces.append("")
+            since_not = 9
+        elif surfaces and surfaces[-1] and _joins(before, word):
+            stems[-1] += "_" + word
+            surfaces[-1] += " " + word
         elif word not in dropped and (len(word) > 2 or not word.isascii()):
-            bare = word.removesuffix("'s")
-            stems.append(stem(bare))
-            surfaces.append(bare[:12] if _WIDE.search(bare) else bare[:24])
+            shown = word.removesuffix("'s")
+            shown = shown[:12] if _WIDE.search(shown) else shown[:24]
+            negated = since_not <= 2
+            stems.append(("not_" if negated else "") + stem(word.removesuffix("'s")))
+            surfaces.append(("not " if negated else "") + shown)
+            since_not = 9
+        before = word
     return Words(tuple(stems), tuple(surfaces))
+
+
+def _joins(before: str, word: str) -> bool:
+    """Whether the telling word just before takes this particle."""
+    if before in stop_words():
+        return False
+    return word in _PARTICLES or before in _PARTICLES_AFTER.get(word, ())
 
 
 @cache
