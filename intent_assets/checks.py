@@ -45,8 +45,16 @@ def rejected_share_check(n_traces: int, n_rejected: int, max_share: float) -> dg
         check_name="rejected_share",
         passed=share <= max_share,
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-        metadata={"rejected_share": share, "n_rejected": n_rejected, "n_traces": n_traces, "warn_above": max_share, "block_above": BLOCKING_REJECTED_SHARE},
-        description=f"{n_rejected} of {n_traces + n_rejected} rows were rejected; reasons are in the rejected_rows table." if n_rejected else None,
+        metadata={
+            "rejected_share": share,
+            "n_rejected": n_rejected,
+            "n_traces": n_traces,
+            "warn_above": max_share,
+            "block_above": BLOCKING_REJECTED_SHARE,
+        },
+        description=f"{n_rejected} of {n_traces + n_rejected} rows were rejected; reasons are in the rejected_rows table."
+        if n_rejected
+        else None,
     )
 
 
@@ -61,11 +69,15 @@ def untagged_check(n_traces: int, n_decided: int) -> dg.AssetCheckResult:
         check_name="every_trace_decided",
         passed=n_traces == n_decided,
         metadata={"n_traces": n_traces, "n_decided": n_decided},
-        description=None if n_traces == n_decided else f"{n_traces} traces are stored but {n_decided} have a decision; materialize the day again.",
+        description=None
+        if n_traces == n_decided
+        else f"{n_traces} traces are stored but {n_decided} have a decision; materialize the day again.",
     )
 
 
-ABSTAINED_SHARE = dg.AssetCheckSpec("abstained_share", asset="tagged_traces", description="Most traces get an intent; warns when over half are abstained.")
+ABSTAINED_SHARE = dg.AssetCheckSpec(
+    "abstained_share", asset="tagged_traces", description="Most traces get an intent; warns when over half are abstained."
+)
 
 
 def abstained_check(n_decided: int, n_abstained: int) -> dg.AssetCheckResult:

@@ -39,10 +39,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _settings(**overrides: object) -> "Settings":
+def _settings(
+    *, source: str | None = None, labels: str | None = None, discover: bool | None = None, store: str | None = None
+) -> "Settings":
     from intent_assets.settings import read_settings
 
-    return read_settings(**overrides)
+    return read_settings(source=source, labels=labels, discover=discover, store=store)
 
 
 def _store(settings: "Settings") -> "Store":
@@ -58,9 +60,13 @@ def _later(what: str) -> NoReturn:
 @app.command()
 def run(
     source: SourceOption = None,
-    from_day: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day, YYYY-MM-DD; default: the source's first")] = None,
+    from_day: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="first day, YYYY-MM-DD; default: the source's first")
+    ] = None,
     to_day: Annotated[str | None, typer.Option("--to", metavar="DAY", help="last day; default: the source's last")] = None,
-    labels: Annotated[str | None, typer.Option("--labels", metavar="FILE", help="people's labels: CSV or JSONL with text,intent or trace_id,intent")] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", metavar="FILE", help="people's labels: CSV or JSONL with text,intent or trace_id,intent")
+    ] = None,
     discover: Annotated[bool | None, typer.Option("--discover", help="with --labels: also discover what they do not cover")] = None,
     store: StoreOption = None,
 ) -> None:
@@ -75,7 +81,9 @@ def run(
 @app.command()
 def tag(
     source: SourceOption = None,
-    since: Annotated[str | None, typer.Option(metavar="DAY", help="look again at all days from this one; default: days with something new")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DAY", help="look again at all days from this one; default: days with something new")
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Tag what is new in the source, with the release that tags today."""
@@ -94,7 +102,8 @@ def predict(
     """Classify texts now; one line of JSON per text."""
     from dataclasses import asdict
 
-    from intent_assets.serving import load_released
+    from intent_assets.adapters.embedder import make_embedder
+    from intent_assets.serving import load_classifier
 
     wanted = list(texts or [])
     if file is not None:
@@ -102,7 +111,7 @@ def predict(
     if not wanted:
         raise BadInput("predict: expected texts as arguments or --file FILE, came neither.")
     settings = _settings(store=store)
-    classifier = load_released(_store(settings), settings.embedder, settings.cache_dir)
+    classifier = load_classifier(settings.store_uri, make_embedder(settings.embedder, settings.cache_dir))
     for text, prediction in zip(wanted, classifier.predict(wanted, top=top), strict=True):
         print(json.dumps({"text": text, **asdict(prediction)}, ensure_ascii=False))  # noqa: T201
 
@@ -142,8 +151,8 @@ def quality(
 @app.command()
 def report(store: StoreOption = None) -> None:
     """Make the report again and say where it is."""
-    from intent_assets.commands import terminal
     from intent_assets.assets.intent_report import PATH
+    from intent_assets.commands import terminal
     from intent_assets.commands.run import run_or_exit
 
     settings = _settings(store=store)
@@ -203,7 +212,9 @@ def retract() -> None:
 
 
 @taxonomy_app.command()
-def show(version: Annotated[int | None, typer.Option(help="default: the newest")] = None, as_json: JsonOption = False, store: StoreOption = None) -> None:
+def show(
+    version: Annotated[int | None, typer.Option(help="default: the newest")] = None, as_json: JsonOption = False, store: StoreOption = None
+) -> None:
     """Show the intents of a taxonomy version."""
     from intent_assets.commands.taxonomy import show_taxonomy
 
@@ -242,7 +253,6 @@ def import_taxonomy(file: Annotated[Path, typer.Argument(help="YAML file to read
 def approve() -> None:
     """Approve a proposed taxonomy (comes later; today a taxonomy tags as soon as its classifier passes its checks)."""
     _later("taxonomy approve")
-
 
 
 if __name__ == "__main__":

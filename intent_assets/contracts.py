@@ -209,7 +209,10 @@ class Predictions:
 class Classifier(Protocol):
     """Predicts the intent of rows that have a text and a vector."""
 
-    model_id: str
+    @property
+    def model_id(self) -> str:
+        """The embedder whose vectors it reads."""
+        ...
 
     def predict(self, texts: Sequence[str], vectors: Vectors) -> Predictions:
         """`texts` (n,) and `vectors` float32 (n, dim) of the same rows."""

@@ -30,11 +30,12 @@ def build_definitions(settings: Settings | None = None, **overrides: object) -> 
     unknown = sorted(overrides.keys() - resources.keys())
     if unknown:
         raise TypeError(f"build_definitions: no resource named {', '.join(unknown)}; there are {', '.join(resources)}.")
+    jobs = make_jobs(settings.project)
     return dg.Definitions(
         assets=_prefixed(settings.project),
-        jobs=make_jobs(settings.project),
+        jobs=jobs,
         schedules=make_schedules(settings.is_live, settings.sweep_days),
-        sensors=make_sensors(settings.is_live, settings.sensor_interval_s),
+        sensors=make_sensors(jobs, settings.is_live, settings.sensor_interval_s),
         resources={**resources, **overrides},
     )
 

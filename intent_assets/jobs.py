@@ -1,17 +1,18 @@
 """The jobs people run, and which assets each materializes. Selections name assets, so a project prefix changes nothing here.
 
-    whole_pipeline   everything over a range of days; makes the first release
-    daily_pipeline   yesterday: ingest, corrections, serve, metrics, report; no discovery
-    relearn          discover and teach; moves the release after its checks
-    ingest           raw_traces, summaries, embeddings; what the sensor does before the first release
-    tag_new_traces   one day's increments, in one process for latency
-    retag            tags, deliveries and metrics of days whose traces are stored already
-    sweep            reads recent days again, because traces change after they are first read
-    report           makes the HTML page again
-    promote          moves the release by hand
+whole_pipeline   everything over a range of days; makes the first release
+daily_pipeline   yesterday: ingest, corrections, serve, metrics, report; no discovery
+relearn          discover and teach; moves the release after its checks
+ingest           raw_traces, summaries, embeddings; what the sensor does before the first release
+tag_new_traces   one day's increments, in one process for latency
+retag            tags, deliveries and metrics of days whose traces are stored already
+sweep            reads recent days again, because traces change after they are first read
+report           makes the HTML page again
+promote          moves the release by hand
 """
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from intent_assets.contracts import Store
 from intent_assets.intents.classifier_versions import release_of
@@ -25,6 +26,9 @@ SERVE = ["tagged_traces", "deliveries"]
 DISCOVER_AND_TEACH = ["clusters", "taxonomy", "corrections", "llm_labels", "classifier"]
 REPORT = ["intent_metrics", "intent_report"]
 ALL = [*INGEST, *DISCOVER_AND_TEACH, *SERVE, *REPORT]
+
+# What `define_asset_job` returns has no public name.
+Job = dg.JobDefinition | UnresolvedAssetJobDefinition
 
 # Steps of one run follow each other anyway; a second process pays only where two assets are independent.
 STEPS = dg.multiprocess_executor.configured(
@@ -41,10 +45,14 @@ class PromoteConfig(dg.Config):
 
 @dg.op
 @final_errors
-def move_release(context: dg.OpExecutionContext, config: PromoteConfig, store: dg.ResourceParam[Store], clock: dg.ResourceParam[Clock]) -> None:
+def move_release(
+    context: dg.OpExecutionContext, config: PromoteConfig, store: dg.ResourceParam[Store], clock: dg.ResourceParam[Clock]
+) -> None:
     """Point the release at a stored classifier; the re-tagging sensor or `retag` brings the tags up to date."""
     moved = move(store.artifacts, release_of(store.artifacts, config.classifier_version), by=config.by, now=clock())
-    context.log.info(f"The release is classifier v{moved.classifier_version:04d} with taxonomy v{moved.taxonomy_version:04d} (move {moved.moves}).")
+    context.log.info(
+        f"The release is classifier v{moved.classifier_version:04d} with taxonomy v{moved.taxonomy_version:04d} (move {moved.moves})."
+    )
 
 
 @dg.job(description="Move the release by hand to a stored classifier version, forward or back.")
@@ -53,13 +61,13 @@ def promote() -> None:
     move_release()
 
 
-def make_jobs(prefix: str | None) -> list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition]:
+def make_jobs(prefix: str | None) -> list[Job]:
     """All jobs; `prefix` is the project's asset key prefix."""
 
     def select(names: list[str]) -> dg.AssetSelection:
         return dg.AssetSelection.assets(*(dg.AssetKey([prefix, name] if prefix else [name]) for name in names))
 
-    def daily(name: str, names: list[str], description: str, executor: dg.ExecutorDefinition) -> dg.UnresolvedAssetJobDefinition:
+    def daily(name: str, names: list[str], description: str, executor: dg.ExecutorDefinition) -> Job:
         return dg.define_asset_job(name, select(names), description=description, partitions_def=DAILY, executor_def=executor)
 
     return [
@@ -69,7 +77,9 @@ def make_jobs(prefix: str | None) -> list[dg.JobDefinition | dg.UnresolvedAssetJ
         daily("tag_new_traces", [*INGEST, *SERVE], "Tag what is new on a day, in one process.", dg.in_process_executor),
         daily("retag", ["corrections", *SERVE, "intent_metrics"], "Bring tags of stored traces up to the release.", dg.in_process_executor),
         daily("sweep", [*INGEST, *SERVE, "intent_metrics"], "Read recent days again and update what changed.", STEPS),
-        dg.define_asset_job("relearn", select(DISCOVER_AND_TEACH), description="Discover intents, train, and move the release.", executor_def=STEPS),
+        dg.define_asset_job(
+            "relearn", select(DISCOVER_AND_TEACH), description="Discover intents, train, and move the release.", executor_def=STEPS
+        ),
         dg.define_asset_job("report", select(["intent_report"]), description="Make the report again.", executor_def=dg.in_process_executor),
         promote,
     ]

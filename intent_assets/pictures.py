@@ -73,9 +73,9 @@ def cluster_map(xy: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], name
 
     figure, axes = _figure(9.5, 7)
     noise = labels < 0
-    axes.scatter(*xy[noise].T, s=3, c=GRID, linewidths=0)
+    axes.scatter(xy[noise, 0], xy[noise, 1], s=3, c=GRID, linewidths=0)
     colours = colormaps["tab20"](labels[~noise] % 20)
-    axes.scatter(*xy[~noise].T, s=4, c=colours, linewidths=0, alpha=0.75)
+    axes.scatter(xy[~noise, 0], xy[~noise, 1], s=4, c=colours, linewidths=0, alpha=0.75)
     _name_clusters(axes, xy, labels, names)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -100,7 +100,14 @@ def _name_clusters(axes: "Axes", xy: npt.NDArray[np.float64], labels: npt.NDArra
             continue
         placed.append((float(u), float(v), half_width))
         axes.text(
-            x, y, name, fontsize=6.5, ha="center", va="center", color=INK, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.78}
+            x,
+            y,
+            name,
+            fontsize=6.5,
+            ha="center",
+            va="center",
+            color=INK,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.78},
         )
 
 

@@ -7,7 +7,7 @@ import base64
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 import numpy as np
@@ -35,7 +35,7 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def static_metadata(table: Table) -> dict[str, object]:
+def static_metadata(table: Table) -> dict[str, Any]:
     """Metadata that belongs to the asset's definition."""
     return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
 
@@ -45,7 +45,7 @@ def plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def metadata(values: Mapping[str, object]) -> dict[str, object]:
+def metadata(values: Mapping[str, object]) -> dict[str, Any]:
     """Metadata that Dagster accepts; entries that are None are left out."""
     return {name: plain(value) for name, value in values.items() if value is not None}
 

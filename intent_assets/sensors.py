@@ -5,6 +5,7 @@ days wait (intents/backlog.py), because Dagster stores a cursor before its runs 
 Concept: https://docs.dagster.io/guides/automate/sensors
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -12,6 +13,7 @@ import dagster as dg
 from intent_assets.contracts import Store, TraceSource
 from intent_assets.intents.backlog import Backlog, backlog_from_json
 from intent_assets.intents.release import current
+from intent_assets.jobs import Job
 from intent_assets.partitions import known_days
 from intent_assets.resources import Alerts, Clock
 from intent_assets.schedules import range_tags
@@ -30,11 +32,12 @@ IN_FLIGHT = [
 PER_DAY_JOBS = ("tag_new_traces", "ingest")
 
 
-def make_sensors(live: bool, interval_s: int) -> list[dg.SensorDefinition]:
+def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.SensorDefinition]:
     """All sensors; running by default when the source is live."""
+    by_name = {job.name: job for job in jobs}
     status = dg.DefaultSensorStatus.RUNNING if live else dg.DefaultSensorStatus.STOPPED
 
-    @dg.sensor(job_names=[*PER_DAY_JOBS, "relearn"], minimum_interval_seconds=interval_s, default_status=status)
+    @dg.sensor(jobs=[by_name[name] for name in (*PER_DAY_JOBS, "relearn")], minimum_interval_seconds=interval_s, default_status=status)
     def new_traces_sensor(
         context: dg.SensorEvaluationContext,
         store: dg.ResourceParam[Store],

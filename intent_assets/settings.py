@@ -119,7 +119,9 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0, description="seed of everything random", examples=["0"])
     sample_last_day: Day | None = Field(None, description="last day of the bundled sample; default yesterday", examples=["2026-11-20"])
     sensor_interval_s: int = Field(30, ge=5, description="seconds between looks at the source", examples=["30"])
-    alert_url: str | None = Field(None, repr=False, description="URL that failed runs are posted to as JSON `{\"text\": …}`", examples=["https://example.com/hook"])
+    alert_url: str | None = Field(
+        None, repr=False, description='URL that failed runs are posted to as JSON `{"text": …}`', examples=["https://example.com/hook"]
+    )
     dagster_home: str = Field("./.dagster_home", description="Dagster home shared by the CLI and the UI", examples=["./.dagster_home"])
     cache: str | None = Field(None, description="folder for converted models; default the user's cache folder", examples=["./.cache"])
 

@@ -1,5 +1,7 @@
 """classifier [teach]: learned from labels, evaluated on labels it did not see; moves the release after its check."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 import numpy as np
 
@@ -111,7 +113,7 @@ def _check(fitted: FittedClassifier, chosen: Settings) -> dg.AssetCheckResult:
     return checks.quality_check(evaluation.accuracy if evaluation else None, n_held_out, chosen.min_accuracy)
 
 
-def _quality(evaluation: Evaluation, names: dict[str, str]) -> dict[str, object]:
+def _quality(evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, object]:
     """Numbers, the table per intent, and the confusion matrix as a picture."""
     shown = [names.get(label, label) for label in evaluation.labels]
     per_intent = [

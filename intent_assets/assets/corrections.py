@@ -38,7 +38,9 @@ def corrections(
     """Labels that people gave to traces or texts. They beat every other label and are obeyed on their own trace."""
     warnings: list[str] = []
     if label_file is not None:
-        labels = [LabelRow(number, row["intent"] or "", row["text"], row["trace_id"]) for number, row in enumerate(label_file.rows(), start=1)]
+        labels = [
+            LabelRow(number, row["intent"] or "", row["text"], row["trace_id"]) for number, row in enumerate(label_file.rows(), start=1)
+        ]
         texts = texts_by_trace_id(store.tables, store.tables.days(SUMMARIES), wanted_trace_ids(labels))
         read = corrections_from_rows(labels, texts, id_for_label(store.artifacts), author=label_file.name, now=clock())
         store_corrections(store.artifacts, with_file_labels(stored_corrections(store.artifacts), read.corrections))
@@ -60,5 +62,7 @@ def _result(store: Store, warnings: list[str]) -> dg.MaterializeResult:
                 "warnings": "\n".join(warnings) or None,
             }
         ),
-        data_version=reporting.data_version(*sorted(f"{r['label_id']}={r['intent_id']}" for r in stored.select(["label_id", "intent_id"]).to_pylist())),
+        data_version=reporting.data_version(
+            *sorted(f"{r['label_id']}={r['intent_id']}" for r in stored.select(["label_id", "intent_id"]).to_pylist())
+        ),
     )

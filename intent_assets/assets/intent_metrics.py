@@ -5,7 +5,8 @@ import dagster as dg
 from intent_assets import reporting
 from intent_assets.assets.partitioned import DayDone, each_day, result
 from intent_assets.contracts import Progress, Store
-from intent_assets.intents.intent_metrics import TAG_COLUMNS, TRACE_COLUMNS, intent_metrics as measure
+from intent_assets.intents.intent_metrics import TAG_COLUMNS, TRACE_COLUMNS
+from intent_assets.intents.intent_metrics import intent_metrics as measure
 from intent_assets.partitions import DAILY
 from intent_assets.tables import INTENT_METRICS, RAW_TRACES, TAGGED_TRACES
 
@@ -21,7 +22,9 @@ from intent_assets.tables import INTENT_METRICS, RAW_TRACES, TAGGED_TRACES
     deps=["tagged_traces"],
 )
 @reporting.final_errors
-def intent_metrics(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult:
+def intent_metrics(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult:
     """Volume, users, latency, cost, tokens, error rate and mean scores of each intent, by day."""
     done = each_day(context, store, INTENT_METRICS, progress, lambda day: _measure_day(store, day))
     return result(done)

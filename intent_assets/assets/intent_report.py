@@ -9,7 +9,6 @@ from intent_assets.contracts import Store
 from intent_assets.errors import MissingUpstream
 from intent_assets.intents.arrow_bytes import from_parquet
 from intent_assets.intents.intent_report import ReportInput, render_report
-from intent_assets.intents.redaction import excerpt
 from intent_assets.intents.release import require_current
 from intent_assets.intents.report_positions import report_positions
 from intent_assets.intents.tagged_traces import examples_per_intent
@@ -24,7 +23,9 @@ PATH = "intent_report/report.html"
 
 @dg.asset(group_name="report", owners=reporting.OWNERS, kinds={"html", "plotly"}, code_version="1", deps=["intent_metrics", "taxonomy"])
 @reporting.final_errors
-def intent_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+def intent_report(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult:
     """A page to share: what users ask and how it grows, how each intent is served, what is new, and a map of meanings."""
     days = store.tables.days(INTENT_METRICS)[-settings.window_days :]
     if not days:

@@ -75,5 +75,7 @@ def _label(store: Store, members: pa.Table, taxonomy: Taxonomy, chosen: Settings
     codes = np.asarray(pc.index_in(members["intent_id"], value_set=pa.array(intents)), dtype=np.int64)
     strength = members["strength"].to_numpy()
     picked = choose_sample(codes, strength, vectors, n_labels=chosen.n_labels, seed=chosen.seed)
-    rows = members.select(["trace_id"]).append_column("text", pa.array(texts, pa.string())).append_column("content_hash", members["text_hash"])
+    rows = (
+        members.select(["trace_id"]).append_column("text", pa.array(texts, pa.string())).append_column("content_hash", members["text_hash"])
+    )
     return offline_labels(picked, rows, codes, strength, dict(enumerate(intents)), taxonomy, created_at=clock())

@@ -45,7 +45,12 @@ def raw_traces(
     n_traces, n_rejected = total(done, "n_traces"), total(done, "n_rejected")
     return result(
         done,
-        metadata={"n_traces_in_run": n_traces, "n_rejected_in_run": n_rejected, "rejected_rows": _rejected(store, list(done)), "source": source.name},
+        metadata={
+            "n_traces_in_run": n_traces,
+            "n_rejected_in_run": n_rejected,
+            "rejected_rows": _rejected(store, list(done)),
+            "source": source.name,
+        },
         checks=[
             checks.schema_check(store, RAW_TRACES, done),
             checks.rejected_share_check(n_traces, n_rejected, settings.max_rejected_share),

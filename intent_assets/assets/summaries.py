@@ -26,7 +26,9 @@ SAME = (*TRACE_KEY, "content_hash", "method")
     deps=["raw_traces"],
 )
 @reporting.final_errors
-def summaries(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult:
+def summaries(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]
+) -> dg.MaterializeResult:
     """One or two sentences saying what the user wanted: their own words where short, else the most telling of them."""
     done = each_day(context, store, SUMMARIES, progress, lambda day: _summarise_day(store, day))
     return result(done)

@@ -85,7 +85,14 @@ def _discover(
 
 def _result(store: Store, saved: Taxonomy, previous: Taxonomy | None) -> dg.MaterializeResult:
     rows = [
-        {"name": i.name, "definition": i.definition, "example": i.examples[0] if i.examples else "", "id": i.id, "born_in": i.born_in, "locked": i.locked}
+        {
+            "name": i.name,
+            "definition": i.definition,
+            "example": i.examples[0] if i.examples else "",
+            "id": i.id,
+            "born_in": i.born_in,
+            "locked": i.locked,
+        }
         for i in saved.active
     ]
     parent = read_taxonomy(store.artifacts, saved.parent_version) if saved.parent_version else None

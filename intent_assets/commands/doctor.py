@@ -14,7 +14,13 @@ from intent_assets.tables import RAW_TRACES, TAGGED_TRACES
 
 def examine(settings: Settings, as_json: bool) -> None:
     """Try each part and print a table; exit code 1 when a part does not work."""
-    probes: dict[str, Callable[[Settings], str]] = {"store": _store, "source": _source, "embedder": _embedder, "release": _release, "home": _home}
+    probes: dict[str, Callable[[Settings], str]] = {
+        "store": _store,
+        "source": _source,
+        "embedder": _embedder,
+        "release": _release,
+        "home": _home,
+    }
     rows = [_probe(name, probe, settings) for name, probe in probes.items()]
     if as_json:
         terminal.say(json.dumps(rows, ensure_ascii=False))

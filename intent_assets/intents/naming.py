@@ -5,7 +5,7 @@ contrast, after Grootendorst 2022's c-TF-IDF); a name is the best ordered pair o
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -22,7 +22,8 @@ _N_READ = 300  # messages of a cluster that are read for its name, the most cent
 _N_SIBLINGS = 6
 _N_WORDS = 12
 _WINDOW = 4  # words of a name stand at most this many telling words apart
-_FLOOR = 0.02
+_FLOOR = 0.02  # shares below this are chance
+_TRIPLE_BONUS = 1.45  # three words are rarer than two; without this they would never win
 
 Labels = npt.NDArray[np.int64]
 
@@ -117,60 +118,70 @@ def _read(messages: Sequence[str]) -> _Reading:
 
 def _shares(readings: Iterable[_Reading]) -> dict[str, float]:
     """Share of clusters' messages with each stem, every cluster counting alike."""
-    total: Counter[str] = Counter()
+    total: dict[str, float] = {}
     n = 0
     for reading in readings:
         n += 1
         counts = Counter(stem for found in reading.stems for stem in found)
         for stem, count in counts.items():
-            total[stem] += count / max(1, len(reading.stems))
+            total[stem] = total.get(stem, 0.0) + count / max(1, len(reading.stems))
     return {stem: value / max(1, n) for stem, value in total.items()}
 
 
-def _candidates(reading: _Reading, siblings: Sequence[_Reading], everywhere: dict[str, float]) -> list[tuple[str, ...]]:
-    """Ordered word groups (stems), the best name first."""
-    counts = Counter(stem for found in reading.stems for stem in found)
+def _candidates(reading: _Reading, siblings: Sequence[_Reading], everywhere: Mapping[str, float]) -> list[tuple[str, ...]]:
+    """Ordered word groups (stems), the best name first; single words come last."""
     n = max(1, len(reading.stems))
-
-    def worth(inside: float, outside: float) -> float:
-        return inside * float(np.log((inside + _FLOOR) / (outside + _FLOOR)))
-
-    scored = {}
-    for stem, count in counts.items():
-        beside = float(np.mean([s.share(stem) for s in siblings])) if siblings and count / n > 0.04 else 0.0
-        scored[stem] = worth(count / n, 0.6 * beside + 0.4 * everywhere[stem]) + 0.15 * count / n
-    top = sorted(scored, key=lambda stem: (-scored[stem], stem))[:_N_WORDS]
-    inside = _groups(reading, top)
-    outside = [_groups(s, top) for s in siblings]
+    weights = _weights(reading, siblings, everywhere)
+    top = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_N_WORDS]
+    outside = [(_groups(s, top), max(1, len(s.stems))) for s in siblings]
     ranked = []
-    for group, (count, order) in inside.items():
-        share = count / n
+    for group, (count, order) in _groups(reading, top).items():
         if count < 2 and n > 3:
             continue
-        beside = float(np.mean([o[group][0] / max(1, len(s.stems)) if group in o else 0.0 for o, s in zip(outside, siblings, strict=True)] or [0.0]))
-        length = 1.0 if len(group) == 2 else 1.15
-        words = float(np.mean([scored[stem] for stem in group]))
-        ranked.append((length * worth(share, beside) + 0.5 * words, order))
+        beside = sum(found[group][0] / size for found, size in outside if group in found) / max(1, len(outside))
+        length = 1.0 if len(group) == 2 else _TRIPLE_BONUS
+        ranked.append((length * _worth(count / n, beside) + 0.5 * float(np.mean([weights[stem] for stem in group])), order))
     ranked.sort(key=lambda item: (-item[0], item[1]))
-    singles = [(stem,) for stem in top]
-    return [order for _, order in ranked] + ([tuple(top[:2])] if len(top) > 1 else []) + singles
+    loose = [tuple(top[:2])] if len(top) > 1 else []
+    return [order for _, order in ranked] + loose + [(stem,) for stem in top]
+
+
+def _weights(reading: _Reading, siblings: Sequence[_Reading], everywhere: Mapping[str, float]) -> dict[str, float]:
+    """How telling each stem is: much in this cluster, little in its siblings and everywhere."""
+    n = max(1, len(reading.stems))
+    weights = {}
+    for stem, count in Counter(stem for found in reading.stems for stem in found).items():
+        share = count / n
+        beside = sum(s.share(stem) for s in siblings) / max(1, len(siblings)) if share > 0.04 else 0.0
+        weights[stem] = _worth(share, 0.6 * beside + 0.4 * everywhere[stem]) + 0.15 * share
+    return weights
+
+
+def _worth(inside: float, outside: float) -> float:
+    """Share inside, times how many times (log) it is above the share outside."""
+    return inside * float(np.log((inside + _FLOOR) / (outside + _FLOOR)))
 
 
 def _groups(reading: _Reading, top: Sequence[str]) -> dict[frozenset[str], tuple[int, tuple[str, ...]]]:
     """Pairs and triples of top words that stand near each other: number of messages and the most usual order."""
-    wanted = set(top)
     orders: dict[frozenset[str], Counter[tuple[str, ...]]] = {}
     for words in reading.messages:
-        places = [(place, stem) for place, stem in enumerate(words.stems) if stem in wanted]
-        seen: set[tuple[str, ...]] = set()
-        for size in (2, 3):
-            for chosen in combinations(places[:14], size):
-                stems = tuple(stem for _, stem in chosen)
-                if chosen[-1][0] - chosen[0][0] <= _WINDOW and len(set(stems)) == size and "" not in words.stems[chosen[0][0] : chosen[-1][0]]:
-                    seen.add(stems)
-        for stems in seen:
+        for stems in _near_each_other(words.stems, frozenset(top)):
             orders.setdefault(frozenset(stems), Counter())[stems] += 1
     return {group: (sum(found.values()), min(found, key=lambda o: (-found[o], o))) for group, found in orders.items()}
+
+
+def _near_each_other(stems: Sequence[str], wanted: frozenset[str]) -> set[tuple[str, ...]]:
+    """Ordered pairs and triples of different wanted stems within one sentence, at most _WINDOW apart."""
+    places = [place for place, stem in enumerate(stems) if stem in wanted][:14]
+    found = set()
+    for size in (2, 3):
+        for chosen in combinations(places, size):
+            group = tuple(stems[place] for place in chosen)
+            one_sentence = "" not in stems[chosen[0] : chosen[-1]]
+            if chosen[-1] - chosen[0] <= _WINDOW and one_sentence and len(set(group)) == size:
+                found.add(group)
+    return found
 
 
 def _free_name(

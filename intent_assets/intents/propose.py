@@ -117,7 +117,8 @@ def _intents(
         intent_id = _free_id(name.name, born_in, given)
         given.add(intent_id)
         of_cluster[cluster] = intent_id
-        intents.append(Intent(intent_id, name.name, name.definition, name.examples, born_in=born_in, predecessors=found.drew_from.get(cluster, ())))
+        drew_from = found.drew_from.get(cluster, ())
+        intents.append(Intent(intent_id, name.name, name.definition, name.examples, born_in=born_in, predecessors=drew_from))
     return intents, of_cluster
 
 
@@ -133,10 +134,9 @@ def _continued(intent: Intent, cluster: int | None, names: Mapping[int, ClusterN
 
 def _free_id(name: str, born_in: int, given: Collection[str]) -> str:
     """An id no intent has; the version of birth salts it, so that a name born again later is another intent."""
-    salt = attempt = 0
-    while (intent_id := born_id(name, f"{born_in}.{salt}")) in given:
+    attempt = 0
+    while (intent_id := born_id(name, f"{born_in}.{attempt}")) in given:
         attempt += 1
-        salt = attempt
     return intent_id
 
 

@@ -58,5 +58,4 @@ def move(artifacts: ArtifactStore, to: Release, *, by: str, now: datetime) -> Re
 
 
 def _same(a: Release, b: Release) -> bool:
-    unsigned = {"moved_by": "", "moved_at": "", "moves": 0, "previous": None}
-    return replace(a, **unsigned) == replace(b, **unsigned)
+    return replace(a, moved_by=b.moved_by, moved_at=b.moved_at, moves=b.moves, previous=b.previous) == b

@@ -130,7 +130,7 @@ def from_names(
         else:
             kept[old.id] = replace(old, definition=definition, examples=tuple(shown.get(name, old.examples))[:5], status=ACTIVE)
     before = previous.intents if previous else ()
-    carried = [kept.pop(i.id, None) or (i if i.locked else replace(i, status=RETIRED)) for i in before]
+    carried = [kept.pop(i.id) if i.id in kept else i if i.locked else replace(i, status=RETIRED) for i in before]
     version = previous.version if previous else 0
     return Taxonomy(FACET, version, previous.parent_version if previous else None, made_by, (*carried, *kept.values()))
 
@@ -158,7 +158,19 @@ def to_yaml(taxonomy: Taxonomy) -> str:
         "made_by": taxonomy.made_by,
         "intents": [_to_plain(intent) for intent in taxonomy.intents],
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text with odd line breaks in double quotes; PyYAML would read them back as spaces."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    odd = any(c in text for c in "\x85\u2028\u2029\r\ufeff")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _to_plain(intent: Intent) -> dict[str, object]:
@@ -231,7 +243,8 @@ def check_intents(intents: Sequence[Intent]) -> None:
     """
     _refuse_repeats("id", ((i.id, i.name) for i in intents), "ids are permanent and unique; remove `id` to get a new one")
     active = [i for i in intents if i.status == ACTIVE]
-    _refuse_repeats("name", ((name_key(i.name), i.name) for i in active), "names must differ in more than plural endings; merge or rename one")
+    advice = "names must differ in more than plural endings; merge or rename one"
+    _refuse_repeats("name", ((name_key(i.name), i.name) for i in active), advice)
     parents = {i.id: i.parent_id for i in intents}
     for intent in intents:
         seen = {intent.id}
@@ -260,7 +273,9 @@ def _mapping(value: object, where: str, known: Sequence[str], needed: Sequence[s
     missing = [key for key in needed if value.get(key) is None]
     unknown = [key for key in value if key not in known]
     if missing or unknown:
-        raise BadInput(f"{where}: missing fields: {some(missing) or 'none'}; unknown fields: {some(unknown) or 'none'}; known: {', '.join(known)}.")
+        raise BadInput(
+            f"{where}: missing fields: {some(missing) or 'none'}; unknown fields: {some(unknown) or 'none'}; known: {', '.join(known)}."
+        )
     return {str(key): item for key, item in value.items()}
 
 

@@ -39,9 +39,8 @@ def diff(old: Taxonomy | None, new: Taxonomy) -> TaxonomyDiff:
     fresh = [i for i in new.active if i.id not in was]
     gone = {i.id: i for i in was.values() if i.id not in now}
     split = tuple((was[p], tuple(i for i in fresh if p in i.predecessors)) for p in was if any(p in i.predecessors for i in fresh))
-    merged = tuple(
-        (tuple(gone[p] for p in i.predecessors if p in gone), i) for i in new.active if i.id in was and any(p in gone for p in i.predecessors)
-    )
+    taking = [i for i in new.active if i.id in was and any(p in gone for p in i.predecessors)]
+    merged = tuple((tuple(gone[p] for p in i.predecessors if p in gone), i) for i in taking)
     parts = {i.id for _, taken in split for i in taken}
     swallowed = {i.id for taken, _ in merged for i in taken} | {i.id for i, _ in split}
     both = [(was[i.id], i) for i in new.active if i.id in was]

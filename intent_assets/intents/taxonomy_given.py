@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from intent_assets.intents.taxonomy import Taxonomy, from_names
 from intent_assets.intents.redaction import excerpt
+from intent_assets.intents.taxonomy import Taxonomy, from_names
 
 MAX_EXAMPLES = 5
 

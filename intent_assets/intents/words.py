@@ -9,46 +9,51 @@ from dataclasses import dataclass
 from functools import cache
 
 MAX_TOKENS = 80  # the request stands near the start of a long message
-_MASKED = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^>\s]{1,40}>|\[[A-Z_ ]{2,30}\]|\S*\d\S*")
+_MASKED = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^>\s]{1,40}>|\[[A-Z_ ]{2,30}\]|\S*\d\S*")  # addresses, masks, numbers
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[.!?;:\n]")
 _BREAK = re.compile(r"[.!?;:\n]")
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 
 # In scikit-learn's list of English stop words, but telling for intents.
-_TELLING = frozenset(
-    "bill call cry describe detail empty fill find fire full interest move name show system top amount side back bottom cancel "
-    "front give keep made move part put see serious take first last next".split()
-)
-_CHAT = frozenset(
-    "hi hello hey hiya yo dear please pls plz thanks thank thankyou thx ok okay yes yeah yep no nope hmm oh um uh lol sir madam "
-    "want wants wanted wanna need needs needed like would could can can't cant cannot couldn't should shall may might must will won't "
-    "wouldn't i'm im i've ive i'd i'll it's its that's what's whats where's there's here's who's how's let's don't dont didn't didnt "
-    "doesn't doesnt isn't isnt wasn't aren't haven't hasn't won't you're you've we're they're let know tell say said ask asking "
-    "asked get got getting gets go going gonna goes make makes making help just really actually also still already even ever maybe "
-    "possible able way ways thing things something anything someone somebody anyone anybody everything lot bit kind sort "
-    "using use used try trying tried does did doing done has have had having been being time day days today tomorrow tonight "
-    "yesterday now right sure good well new old much many long think thought wonder wondering looking look question questions "
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october "
-    "november december one two three four five six seven eight nine ten hundred thousand am pm put give take see made seem seems "
-    "happen happened happening happens come comes came keep keeps supposed olly alexa siri assistant bot".split()
-)
-_OTHER = frozenset(
-    # German, French, Spanish, Italian, Portuguese
-    "der die das den dem des ein eine einen einem einer und oder aber ist sind war bin habe hat haben ich du er sie es wir ihr mein "
-    "meine meinen meiner nicht kein keine wie was wo wann warum kann kannst können möchte will bitte mit für auf von aus bei nach zu "
-    "zum zur im am an in mir mich dir dich sich man noch schon auch nur "
-    "le la les un une des du de et ou mais est sont suis je tu il elle nous vous ils mon ma mes ton votre vos ne pas que qui quoi "
-    "comment où quand pourquoi peux pouvez puis veux voudrais avec pour sur dans par en au aux ce cette ces ai avez ont être fait faire "
-    "el los las unos unas y o pero es son soy yo tú él ella nosotros mi mis tu tus su sus no que qué cómo dónde cuándo por para con sin "
-    "del al se lo le me te quiero puedo puede puedes necesito hay está estoy esta este como "
-    "il lo gli i uno ed ma sono io lei noi voi loro mio mia non che chi come dove quando perché posso vorrei con per su da di nel della "
-    "o os as um uma e mas é são eu você nós meu minha não quem onde quanto porque posso quero preciso com sem em na no nas nos do da".split()
-)
+_TELLING_TEXT = """
+bill call cry describe detail empty fill find fire full interest move name show system top amount side back bottom cancel front
+give keep made part put see serious take first last next
+"""
+_TELLING = frozenset(_TELLING_TEXT.split())
+_CHAT_TEXT = """
+hi hello hey hiya yo dear please pls plz thanks thank thankyou thx ok okay yes yeah yep no nope hmm oh um uh lol sir madam want
+wants wanted wanna need needs needed like would could can can't cant cannot couldn't should shall may might must will won't
+wouldn't i'm im i've ive i'd i'll it's its that's what's whats where's there's here's who's how's let's don't dont didn't didnt
+doesn't doesnt isn't isnt wasn't aren't haven't hasn't you're you've we're they're let know tell say said ask asking asked get got
+getting gets go going gonna goes make makes making help just really actually also still already even ever maybe possible able way
+ways thing things something anything someone somebody anyone anybody everything lot bit kind sort using use used try trying tried
+does did doing done has have had having been being time day days today tomorrow tonight yesterday now right sure good well new old
+much many long think thought wonder wondering looking look question questions monday tuesday wednesday thursday friday saturday
+sunday january february march april june july august september october november december one two three four five six seven eight
+nine ten hundred thousand am pm put give take see made seem seems happen happened happening happens come comes came keep keeps
+supposed olly alexa siri assistant bot
+"""
+_CHAT = frozenset(_CHAT_TEXT.split())
+# German, French, Spanish, Italian, Portuguese
+_OTHER_TEXT = """
+der die das den dem des ein eine einen einem einer und oder aber ist sind war bin habe hat haben ich du er sie es wir ihr mein
+meine meinen meiner nicht kein keine wie was wo wann warum kann kannst können möchte will bitte mit für auf von aus bei nach zu
+zum zur im am an in mir mich dir dich sich man noch schon auch nur le la les un une de et ou mais est sont suis je tu il elle nous
+vous ils mon ma mes ton votre vos ne pas que qui quoi comment où quand pourquoi peux pouvez puis veux voudrais avec pour sur dans
+par en au aux ce cette ces ai avez ont être fait faire el los las unos unas y o pero son soy yo tú él ella nosotros mi mis tus su
+sus no qué cómo dónde cuándo por para con sin del al se lo me te quiero puedo puede puedes necesito hay está estoy esta este como
+gli i uno ed sono io lei noi voi loro mio mia non che chi come dove quando perché posso vorrei per da di nel della os as um uma e
+mas é são eu você nós meu minha não quem onde quanto porque quero preciso com sem em na nas nos do
+"""
+_OTHER = frozenset(_OTHER_TEXT.split())
 
 
 # Joined with the word before them, because they turn its meaning: top up, log in, not working.
-_PARTICLES = frozenset("up off out down".split())
-_PARTICLES_AFTER = {"in": frozenset("log sign logged logging signed signing check".split()), "on": frozenset("turn switch turned".split())}
+_PARTICLES = frozenset({"up", "off", "out", "down"})
+_PARTICLES_AFTER = {
+    "in": frozenset({"log", "logs", "logged", "logging", "sign", "signed", "signing", "check", "checked"}),
+    "on": frozenset({"turn", "turned", "switch", "switched"}),
+}
 _NOT = re.compile(r"^(not|never|cannot|cant|wont|dont|doesnt|didnt|isnt|wasnt|.*n't)$")
 
 
@@ -115,9 +120,8 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)]
             break
-    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls":
-        word = word[:-1]
-    elif len(word) > 5 and word.endswith("ll"):
+    doubled = len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls"
+    if doubled or (len(word) > 5 and word.endswith("ll")):
         word = word[:-1]
     return word.removesuffix("e") if len(word) > 4 else word
 
