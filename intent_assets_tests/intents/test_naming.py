@@ -111,7 +111,7 @@ def test_names_hold_no_addresses_or_numbers_and_examples_are_redacted() -> None:
 
 def test_words() -> None:
     assert words_of("My card isn't working at all").surfaces == ("card", "not working")
-    assert words_of("Please log in and top-up again").surfaces == ("log in", "top up", "again") or "log in" in words_of("Please log in").surfaces
+    assert words_of("Please log in and top-up my card").surfaces == ("log in", "top up", "card")
     assert words_of("refund. Cancel").stems == ("refund", "", "cancel")
     assert stem("charges") == stem("charged") == stem("charge")
     assert shorten("word " * 100, 50).endswith("…") and len(shorten("x" * 500)) == 200

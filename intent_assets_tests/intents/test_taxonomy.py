@@ -24,8 +24,8 @@ from intent_assets.intents.taxonomy import (
 from intent_assets.intents.taxonomy_diff import diff, diff_markdown
 
 
-def an_intent(name: str, **changes: object) -> Intent:
-    return replace(Intent(id_from_name(name), name, f"Users who {name}."), **changes)  # type: ignore[arg-type]
+def an_intent(born_as: str, **changes: object) -> Intent:
+    return replace(Intent(id_from_name(born_as), born_as, f"Users who {born_as}."), **changes)  # type: ignore[arg-type]
 
 
 def a_taxonomy(*intents: Intent, version: int = 1) -> Taxonomy:
@@ -171,7 +171,7 @@ def test_diff_tells_what_changed() -> None:
     old = a_taxonomy(*(an_intent(n) for n in ("refund", "card", "transfer", "gone", "fee_a", "fee_b")))
     ids = {i.name: i.id for i in old.intents}
     new = a_taxonomy(
-        an_intent("refund", name="money_back"),
+        an_intent("refund", name="money_back", definition=old.intents[0].definition),
         an_intent("card", definition="other"),
         an_intent("transfer"),
         an_intent("transfer_abroad", predecessors=(ids["transfer"],)),
