@@ -27,8 +27,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts
 
 def main() -> None:
     """Entry point: errors that are meant for the user are printed as text, without a traceback."""
+    import warnings
+
     from intent_assets.commands import terminal
 
+    # Dagster announces its beta parameters on every import; that is for those who write code, not for those who run it.
+    warnings.filterwarnings("ignore", module="dagster")
     try:
         app()
     except (BadInput, MissingUpstream) as error:

@@ -5,16 +5,19 @@ the code location imports no vendor. Composition happens here: a source is hande
 Concept: https://docs.dagster.io/guides/build/external-resources
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
-from intent_assets.contracts import EmbeddingRunner, LabelFile, Progress, Store, TagSink, TraceSource
+from intent_assets.contracts import EmbeddingRunner, LabelFile, ParsedRows, Progress, SourceRow, Store, TagSink, TraceSource
+from intent_assets.partitions import yesterday
 from intent_assets.settings import Settings
 
 Clock = Callable[[], datetime]
+SAMPLE = str(Path(__file__).parent / "samples" / "traces.jsonl")
 
 
 def utc_now() -> datetime:
@@ -31,7 +34,27 @@ def open_store(settings: Settings) -> Store:
 
 def make_source(settings: Settings, progress: Progress | None, clock: Clock) -> TraceSource:
     """The trace source of the settings, with its parser and its landing zone in the store."""
-    raise NotImplementedError
+    from intent_assets.adapters.source_files import FilesSource
+    from intent_assets.adapters.source_sample import SampleSource
+    from intent_assets.adapters.store_files import StoreFiles
+    from intent_assets.adapters.store_lease import lease
+    from intent_assets.intents.raw_traces import parse_rows
+
+    open_store(settings)
+    landing = StoreFiles(settings.store_uri)
+    kind = settings.source.partition(":")[0]
+
+    def parse(rows: Sequence[SourceRow]) -> ParsedRows:
+        zone, start = settings.timezone, settings.start_date
+        return parse_rows(rows, source=kind, zone=zone, start_day=start, now=clock(), turns=settings.embed_turns)
+
+    def lock(wait_s: float) -> AbstractContextManager[None]:
+        return lease(landing, f"landing/{kind}", wait_s)
+
+    if kind == "files":
+        return FilesSource(settings.source_location, landing=landing, parse=parse, lock=lock, progress=progress)
+    last_day = settings.sample_last_day or yesterday(clock())
+    return SampleSource(SAMPLE, last_day=last_day, landing=landing, parse=parse, lock=lock, progress=progress)
 
 
 def make_runner(settings: Settings) -> EmbeddingRunner:

@@ -26,8 +26,8 @@ NOT_UTF8 = "bytes that are not UTF-8 were replaced"
 class Position(NamedTuple):
     """How far a file was read: rows (lines of JSONL) and, where one can go on there, bytes."""
 
-    rows: int = 0
-    bytes: int = 0
+    n_rows: int = 0
+    n_bytes: int = 0
 
 
 class FileRow(NamedTuple):
@@ -59,9 +59,11 @@ def read_rows(handle: IO[bytes], name: str, origin: str, start: Position) -> Ite
             reached = item.position
             yield item
     except _GZIP_ERRORS as error:
-        yield _broken(f"{origin}:{reached.rows + 1}", reached, f"expected a whole gzip file, came a break after row {reached.rows}: {error}")
+        yield _broken(
+            f"{origin}:{reached.n_rows + 1}", reached, f"expected a whole gzip file, came a break after row {reached.n_rows}: {error}"
+        )
     except BrokenJson as error:
-        yield _broken(f"{origin}:{reached.rows + 1}", reached, f"{error}; what follows in the file is not read")
+        yield _broken(f"{origin}:{reached.n_rows + 1}", reached, f"{error}; what follows in the file is not read")
 
 
 def kind_of(name: str) -> tuple[str, bool]:
@@ -97,18 +99,18 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
 def _jsonl(stream: IO[bytes], origin: str, start: Position) -> Iterator[FileRow]:
     position = start
     if isinstance(stream, gzip.GzipFile):  # no way to go on in the middle but through it
-        for _ in range(start.rows):
+        for _ in range(start.n_rows):
             stream.readline()
     else:
-        stream.seek(start.bytes)
+        stream.seek(start.n_bytes)
     for line, too_long in _lines(stream):
-        after = Position(position.rows + 1, position.bytes + len(line))
+        after = Position(position.n_rows + 1, position.n_bytes + len(line))
         if too_long:
-            after = Position(after.rows, stream.tell())
+            after = Position(after.n_rows, stream.tell())
             text = line.decode("utf-8", "replace")
-            yield _broken(f"{origin}:{after.rows}", after, f"expected a line of at most {MAX_ROW_BYTES:,} bytes, came a longer one", text)
-        elif content := line.strip(b"\xef\xbb\xbf \t\r\n" if after.rows == 1 else b" \t\r\n"):
-            row = _json_row(f"{origin}:{after.rows}", content)
+            yield _broken(f"{origin}:{after.n_rows}", after, f"expected a line of at most {MAX_ROW_BYTES:,} bytes, came a longer one", text)
+        elif content := line.strip(b"\xef\xbb\xbf \t\r\n" if after.n_rows == 1 else b" \t\r\n"):
+            row = _json_row(f"{origin}:{after.n_rows}", content)
             if row.payload is None and not line.endswith(b"\n"):
                 # The writer may be in the middle of this line: said now, read again when the file has grown.
                 yield FileRow(replace(row, error=f"{row.error}; the line has no end yet"), position, len(line))
@@ -141,7 +143,7 @@ def _row_of(origin: str, value: object, note: str | None = None) -> SourceRow:
 
 def _json(stream: IO[bytes], origin: str, start: Position) -> Iterator[FileRow]:
     for n, (value, size) in enumerate(JsonValues(stream).rows(), 1):
-        if n > start.rows:
+        if n > start.n_rows:
             yield FileRow(_row_of(f"{origin}:{n}", value), Position(n), size)
 
 
@@ -195,7 +197,7 @@ def _csv(stream: IO[bytes], origin: str, start: Position) -> Iterator[FileRow]:
                 continue
             why = "" if len(cells) == len(header) else f"expected {len(header)} cells as in the header, came {len(cells)}"
         n += 1
-        if n <= start.rows:
+        if n <= start.n_rows:
             continue
         place = f"{origin}:{lines.first_line}"
         if why:
@@ -223,15 +225,19 @@ def _parquet(stream: IO[bytes], origin: str, start: Position) -> Iterator[FileRo
     try:
         file = pq.ParquetFile(stream)
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            if n + batch.num_rows > start.rows:
+            if n + batch.num_rows > start.n_rows:
                 table = _readable(pa.Table.from_batches([batch]))
                 size = table.nbytes // max(table.num_rows, 1)
                 for k, payload in enumerate(table.to_pylist(), n + 1):
-                    if k > start.rows:
+                    if k > start.n_rows:
                         yield FileRow(SourceRow(f"{origin}:{k}", payload), Position(k), size)
             n += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        yield _broken(f"{origin}:{n + 1}", Position(max(n, start.rows)), f"expected a parquet file, came one that cannot be read: {str(error)[:200]}")
+        yield _broken(
+            f"{origin}:{n + 1}",
+            Position(max(n, start.n_rows)),
+            f"expected a parquet file, came one that cannot be read: {str(error)[:200]}",
+        )
 
 
 def _readable(table: Any) -> Any:

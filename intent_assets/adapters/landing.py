@@ -29,16 +29,16 @@ class FileState:
 
     Attributes:
         size, changed: bytes, and the store's token of the last change; both equal: nothing new.
-        print: hash of the start of the file and of what stood before `size`; equal: the file has only grown.
-        rows, bytes: position reached.
+        sample: hash of the start of the file and of what stood before `size`; equal: the file has only grown.
+        n_rows, n_bytes: position reached.
         done: whether the file was read to its end.
     """
 
     size: int
     changed: str
-    print: str
-    rows: int = 0
-    bytes: int = 0
+    sample: str
+    n_rows: int = 0
+    n_bytes: int = 0
     done: bool = False
 
 
@@ -94,7 +94,7 @@ class LandingZone:
             return Index(files=files, **raw)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StopRun(
-                f"{self._store.uri(self._index_path)}: expected the index of landed rows (version {_VERSION}), came something else: {error}. "
+                f"{self._store.uri(self._index_path)}: expected the index of landed rows, version {_VERSION}, came: {error}. "
                 f"Remove the folder {self._store.uri(self._folder)}; the source is then read again, and nothing is stored twice."
             ) from error
 
@@ -109,7 +109,9 @@ class LandingZone:
             **self._put_days(parsed.traces, RAW_TRACES, number, _TRACES),
             **self._put_days(parsed.rejected, REJECTED_ROWS, number, _REJECTED),
         }
-        grown = replace(index, last_segment=number if days else index.last_segment, days={**index.days, **days}, files={**index.files, **files})
+        grown = replace(
+            index, last_segment=number if days else index.last_segment, days={**index.days, **days}, files={**index.files, **files}
+        )
         self.put_index(grown)
         return grown
 

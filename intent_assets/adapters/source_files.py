@@ -4,8 +4,10 @@ Rows go through a landing zone (landing.py); formats are in file_rows.py, listin
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import IO
 
 from intent_assets.adapters.file_rows import EXTENSIONS, Position, read_rows
 from intent_assets.adapters.landing import FileState, Index, LandingZone, joined, unchanged
@@ -95,7 +97,9 @@ class FilesSource:
                 index = self.zone.index()  # another process may have landed while we waited
                 pending = self._pending(files, index)
                 with self._shown(pending, index) as advance:
-                    more = _Landing(self, index, advance).run(pending, slice_end if until is None else min(until, slice_end))
+                    more = _Landing(self.zone, index, self._parse, self._segment_rows, advance).run(
+                        pending, slice_end if until is None else min(until, slice_end)
+                    )
             if until is not None and time.monotonic() >= until:
                 return more
             files = self._files() if more else []
@@ -120,48 +124,72 @@ class FilesSource:
 class _Landing:
     """One stretch of putting rows down, under the lock: collects rows over files and puts them down segment by segment."""
 
-    def __init__(self, source: FilesSource, index: Index, advance: Callable[[int], None]) -> None:
-        self._source, self._index, self._advance = source, index, advance
+    def __init__(self, zone: LandingZone, index: Index, parse: Parse, segment_rows: int, advance: Callable[[int], None]) -> None:
+        self._zone, self._index, self._parse = zone, index, parse
+        self._segment_rows, self._advance = segment_rows, advance
         self._rows: list[SourceRow] = []
         self._reached: dict[str, FileState] = {}
         self._n_bytes = 0
 
     def run(self, pending: Sequence[TraceFile], until: float) -> bool:
         """Read the files in turn; return whether the time ended before the files did."""
-        for file in pending:
-            if not self._read(file, until):
+        for n, file in enumerate(pending, 1):
+            if not self._read(file, until) or (n < len(pending) and time.monotonic() >= until):
+                self._put()
                 return True
         self._put()
         return False
 
     def _read(self, file: TraceFile, until: float) -> bool:
-        """Collect a file's new rows; False when time is up, with everything collected put down."""
-        shown = 0
-        with file.open() as handle:
+        """Collect a file's new rows, putting down full segments; False when time was up inside the file."""
+        try:
+            handle = file.open()
+        except FileNotFoundError:  # moved away since it was listed
+            return True
+        except PermissionError as error:
+            raise BadInput(
+                f"{file.key}: expected permission to read the file, came {error.strerror}. Change its mode, or name other files."
+            ) from error
+        with handle:
             state = _start(handle, file, self._index.files.get(file.key))
-            for item in read_rows(handle, file.path, file.origin, Position(state.rows, state.bytes)):
+            shown = 0
+            for item in read_rows(handle, file.path, file.origin, Position(state.n_rows, state.n_bytes)):
                 self._rows.append(item.row)
                 self._n_bytes += item.size
-                state = _moved(state, item.position)
-                if len(self._rows) >= self._source._segment_rows or self._n_bytes >= SEGMENT_BYTES:
+                state = replace(state, n_rows=item.position.n_rows, n_bytes=item.position.n_bytes)
+                if len(self._rows) >= self._segment_rows or self._n_bytes >= SEGMENT_BYTES:
                     self._reached[file.key] = state
                     self._put()
-                    shown += self._show(min(_tell(handle), file.size) - shown)
+                    shown += self._show(min(handle.tell(), file.size) - shown)
                     if time.monotonic() >= until:
                         return False
-        self._reached[file.key] = _moved(state, Position(state.rows, state.bytes), done=True)
+        self._reached[file.key] = replace(state, done=True)
         self._show(file.size - shown)
-        if time.monotonic() >= until:
-            self._put()
-            return False
         return True
 
     def _show(self, n_bytes: int) -> int:
+        """Tell progress; return what was told. A parquet reader jumps back and forth in its file."""
         if n_bytes > 0:
             self._advance(n_bytes)
         return max(n_bytes, 0)
 
     def _put(self) -> None:
         if self._reached:
-            self._index = self._source.zone.add(self._index, self._source._parse(self._rows), self._reached)
+            self._index = self._zone.add(self._index, self._parse(self._rows), self._reached)
         self._rows, self._reached, self._n_bytes = [], {}, 0
+
+
+def _start(handle: IO[bytes], file: TraceFile, before: FileState | None) -> FileState:
+    """Where to read a file from: after the rows read before if it has only grown since, else from its start."""
+    fresh = FileState(file.size, file.changed, fingerprint(handle, file.size))
+    if before is None:
+        return fresh
+    same = before.size == file.size and before.changed == file.changed
+    if same or (file.size > before.size and fingerprint(handle, before.size) == before.sample):
+        return replace(fresh, n_rows=before.n_rows, n_bytes=before.n_bytes)
+    return fresh
+
+
+def _batch(parts: list[ParsedRows], last: int) -> SourceBatch:
+    rows = joined(parts)
+    return SourceBatch(rows.traces, rows.rejected, str(last))

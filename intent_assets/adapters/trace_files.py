@@ -54,7 +54,9 @@ def _found(pattern: str, fs: Any, path: str) -> tuple[str, list[Mapping[str, Any
     """The folder that origins are relative to, and what the file system says of each file."""
     if fs.isfile(path):
         if not is_supported(path):
-            raise BadInput(f"{pattern}: expected a trace file ending in {EXTENSIONS}; came {path.rpartition('/')[2]}. Convert or rename it.")
+            raise BadInput(
+                f"{pattern}: expected a trace file ending in {EXTENSIONS}; came {path.rpartition('/')[2]}. Convert or rename it."
+            )
         return path.rpartition("/")[0], [fs.info(path)]
     if fs.isdir(path):
         listed = fs.find(path, detail=True)

@@ -6,7 +6,6 @@ Also keeps that home in order: it holds a copy of the project's dagster.yaml, an
 import logging
 import os
 import shutil
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +111,4 @@ def _process_name() -> str:
 
 def _hush() -> None:
     """Keep the terminal for progress and results: the run's log is in the UI."""
-    warnings.filterwarnings("ignore", module="dagster")
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)

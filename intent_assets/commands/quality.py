@@ -53,10 +53,13 @@ def _mistakes(truth: list[str], found: list[str | None]) -> None:
     """The most frequent confusions, so that a reader sees what the numbers hide."""
     named = majority_names(truth, found)
     wrong = Counter(
-        (gold, "(abstained)" if tag is None else tag)
+        (gold, "(abstained)" if tag is None else tag, "" if tag is None else named[tag])
         for gold, tag in zip(truth, found, strict=True)
         if (tag is None and gold not in OUT_OF_SCOPE) or (tag is not None and named[tag] != gold)
     )
-    rows = [{"gold intent": gold, "tagged as": tag, "traces": n} for (gold, tag), n in wrong.most_common(MAX_MISTAKES)]
+    rows = [
+        {"gold intent": gold, "tagged as": tag, "which mostly holds": holds, "traces": n}
+        for (gold, tag, holds), n in wrong.most_common(MAX_MISTAKES)
+    ]
     if rows:
         terminal.table("Most frequent mistakes", rows, right=("traces",))

@@ -16,7 +16,13 @@ class RichProgress:
 
     def __init__(self) -> None:
         self._live = Progress(
-            SpinnerColumn(), TextColumn("{task.description:<16}"), BarColumn(28), MofNCompleteColumn(), TimeElapsedColumn(), console=errors
+            SpinnerColumn(),
+            TextColumn("{task.description:<16}"),
+            BarColumn(28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=errors,
+            disable=not errors.is_terminal,
         )
         self._depth = 0
 
@@ -50,7 +56,8 @@ def table(title: str, rows: Sequence[Mapping[str, object]], right: Sequence[str]
     if not rows:
         console.print(f"{title}: nothing.")
         return
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    console.print(title, style="bold", markup=False, highlight=False)
+    shown = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in rows[0]:
         shown.add_column(name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold")
     for row in rows:

@@ -36,11 +36,11 @@ class Fields:
     values: Mapping[str, object]
 
     @classmethod
-    def of(cls, row: Mapping[object, object]) -> "Fields":
-        """Read a row; keys that are no strings are taken by their string."""
+    def of(cls, row: Mapping[str, object]) -> "Fields":
+        """Read a row."""
         values: dict[str, object] = {}
         for key, value in row.items():
-            name = canonical(key if isinstance(key, str) else str(key))
+            name = canonical(str(key))
             if name not in values or values[name] is None or values[name] == "":
                 values[name] = value
         return cls(values)
@@ -169,6 +169,7 @@ def as_scores(value: object) -> tuple[dict[str, float], dict[str, object]]:
         pairs = list(value.items())
     elif isinstance(value, list | tuple):
         pairs = [_named_score(item) for item in value if isinstance(item, dict)]
+        pairs += [(item[0], item[1]) for item in value if isinstance(item, tuple) and len(item) == 2]  # a map column of parquet
     numeric: dict[str, float] = {}
     other: dict[str, object] = {}
     for key, score in pairs:

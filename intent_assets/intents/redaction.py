@@ -30,7 +30,8 @@ _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]{2
 _PHONE_SHAPE = re.compile(r"[+(\d][\d\s().\-/]{5,}\d")
 # 0151 1234 5678, 07700 900123, (0)30-901820, 0044…: a leading zero and groups, which orders and amounts do not have.
 _TRUNK_PHONE = re.compile(
-    r"(?<![\w.,:/-])(?!\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}\b)(?:\(?0[1-9]\d{0,5}\)?(?:[ /().-]{1,2}\d{2,}){1,5}|00[1-9]\d{7,12})(?![\w-]|[.:]\d)"
+    r"(?<![\w.,:/-])(?!\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}\b)"
+    r"(?:\(?0[1-9]\d{0,5}\)?(?:[ /().-]{1,2}\d{2,}){1,5}|00[1-9](?:[ -]?\d){7,13})(?![\w-]|[.:]\d)"
 )
 _ANNOUNCED_PHONE = re.compile(
     r"\b((?:phone|tel|telephone|mobile|cell|whatsapp|telefon|handy|mobil|móvil|teléfono|portable)(?:\s+(?:number|nummer|número))?"

@@ -27,7 +27,10 @@ _ROLES = {
 _LC_CLASS = re.compile(r"^(Human|AI|System|Tool|Function|Chat)Message(Chunk)?$")
 _TEXT_PARTS = {"text", "input_text", "output_text", "refusal", None}
 _PART_TYPES = {"text", "input_text", "output_text", "image", "image_url", "input_image", "input_audio", "audio", "file", "input_file"}
-_SPOKEN_BY = (("user", ("human", "user", "question", "input", "query")), ("assistant", ("ai", "assistant", "bot", "answer", "output", "response")))
+_SPOKEN_BY = (
+    ("user", ("human", "user", "question", "input", "query")),
+    ("assistant", ("ai", "assistant", "bot", "answer", "output", "response")),
+)
 _PREFIX = re.compile(r"^(human|user|ai|assistant|bot|system)\s*:\s*", re.IGNORECASE)
 
 
@@ -108,7 +111,7 @@ def message_list(values: list[object], depth: int) -> list[Message] | None:
         return [Message(role="user", content=str(value)) for value in values]
     if all(isinstance(value, dict) and _among(value.get("type"), _PART_TYPES) and "role" not in value for value in values):
         return [Message(role="user", content=content_text(values))]
-    if len(values) == 1 and isinstance(values[0], list):  # a batch of one conversation
+    if len(values) == 1 and isinstance(values[0], list) and one_message(values[0], depth) is None:  # a batch of one conversation
         return message_list(values[0], depth + 1)
     read = [one_message(value, depth + 1) for value in values]
     if all(messages is None for messages in read):

@@ -137,10 +137,7 @@ def _known(value: object, depth: int) -> list[Message] | None:
 def _chain(value: dict[str, object], depth: int) -> list[Message] | None:
     """{"messages"}, {"question", "chat_history"}, {"message"} and their like."""
     found = False
-    messages: list[Message] = []
-    for key in _SYSTEM_KEYS:
-        if isinstance(text := value.get(key), str):
-            messages.append(Message(role="system", content=text))
+    messages = [Message(role="system", content=text) for key in _SYSTEM_KEYS if isinstance(text := value.get(key), str)]
     for key in _HISTORY_KEYS:
         if key in value:
             messages += history(value[key], depth + 1)
@@ -149,9 +146,9 @@ def _chain(value: dict[str, object], depth: int) -> list[Message] | None:
         if value.get(key) is not None:
             found, messages = True, messages + _conversation_in(value[key], depth + 1)
     if not found and not _is_message(value):
-        key = next((k for k in _USER_KEYS if value.get(k) is not None), None)
-        key = key or next((k for k in _USER_KEYS if k in value), None)  # {"message": null} is a known shape without text
-        if key is not None:
+        asked = [key for key in _USER_KEYS if key in value]  # {"message": null} is a known shape without text
+        if asked:
+            key = next((key for key in asked if value[key] is not None), asked[0])
             found, messages = True, messages + _conversation_in(value[key], depth + 1)
     return messages if found or any(m["role"] == "user" for m in messages) else None
 

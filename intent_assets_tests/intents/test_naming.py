@@ -11,8 +11,8 @@ from intent_assets.intents.naming import ClusterName, name_clusters, shorten
 from intent_assets.intents.words import stem, words_of
 
 TEMPLATES = {
-    "cancel": ["How do I cancel my hotel booking?", "please cancel my hotel booking", "I want to cancel a hotel booking in {}", "cancel hotel booking"],
-    "change": ["Change my hotel booking to {}", "can I change the hotel booking", "I need to change my hotel booking please", "change hotel booking"],
+    "cancel": ["How do I cancel my hotel booking?", "please cancel my hotel booking", "I want to cancel a hotel booking in {}"],
+    "change": ["Change my hotel booking to {}", "can I change the hotel booking", "I need to change my hotel booking please"],
     "top up": ["My top up is pending", "why is the top-up still pending?", "top up pending since {}", "Pending top up on my card"],
     "password": ["I forgot my password", "reset password", "How can I reset my password?", "please reset the password of {}"],
 }
@@ -102,7 +102,7 @@ def test_german_names_leave_out_small_words() -> None:
 
 
 def test_names_hold_no_addresses_or_numbers_and_examples_are_redacted() -> None:
-    texts = ["mail invoice to bob@example.com 4111111111111111", "mail the invoice to bob@example.com please", "mail invoice bob@example.com"]
+    texts = ["mail invoice to bob@example.com 4111111111111111", "mail the invoice to bob@example.com", "mail invoice bob@example.com"]
     vectors = unit(np.random.default_rng(0).normal(size=(3, 8)))
     (name,) = name_clusters(texts, np.zeros(3, np.int64), vectors, redact=lambda t: t.replace("bob@example.com", "[EMAIL]"))
     assert "bob" not in name.name and not re.search(r"\d", name.name)
