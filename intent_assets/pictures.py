@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, ACCENT, GRID = "#1f2933", "#8a94a0", "#3b6fb6", "#e4e7eb"
 MAX_BARS = 40
+MAX_CONFUSED = 50
 MAX_NAMED = 28
 
 
@@ -44,19 +45,18 @@ def _png(figure: "Figure", dpi: int = 110) -> bytes:
 
 
 def bars(names: Sequence[str], counts: Sequence[int], title: str) -> bytes:
-    """Horizontal bars, largest first; beyond MAX_BARS the rest is one bar. An abstained bar is grey."""
+    """Horizontal bars, largest first; what is beyond MAX_BARS is told below. An abstained bar is grey."""
     order = np.argsort(-np.asarray(counts), kind="stable")
     shown = [(names[i], int(counts[i])) for i in order[:MAX_BARS]]
-    if len(order) > MAX_BARS:
-        shown.append((f"{len(order) - MAX_BARS} smaller intents", int(sum(counts[i] for i in order[MAX_BARS:]))))
     figure, axes = _figure(8, max(1.6, 0.24 * len(shown) + 0.9))
-    colours = [MUTED if name.startswith("abstained") or "smaller intents" in name else ACCENT for name, _ in shown]
+    colours = [MUTED if name.startswith("abstained") else ACCENT for name, _ in shown]
     drawn = axes.barh(range(len(shown)), [n for _, n in shown], color=colours, height=0.72)
     axes.bar_label(drawn, padding=3, fontsize=7.5, color=INK)
     axes.set_yticks(range(len(shown)), [name for name, _ in shown])
     axes.invert_yaxis()
-    axes.margins(y=0.01)
-    axes.set_xlabel("traces", fontsize=8, color=INK)
+    axes.margins(x=0.08, y=0.01)
+    rest = f"; {len(order) - MAX_BARS} smaller intents with {sum(counts[i] for i in order[MAX_BARS:]):,} traces are not drawn"
+    axes.set_xlabel("traces" + (rest if len(order) > MAX_BARS else ""), fontsize=8, color=INK)
     axes.set_title(title, fontsize=10, loc="left", color=INK)
     return _png(figure)
 
@@ -112,19 +112,30 @@ def _name_clusters(axes: "Axes", xy: npt.NDArray[np.float64], labels: npt.NDArra
 
 
 def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str], title: str) -> bytes:
-    """Confusion matrix, rows true and columns predicted, as share of the row; legible up to some hundred intents."""
+    """Confusion matrix, rows labelled and columns predicted, coloured by share of the row.
+
+    Beyond MAX_CONFUSED intents only the most confused are drawn, so that names stay legible.
+    """
+    if len(names) > MAX_CONFUSED:
+        wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
+        kept = np.sort(np.argsort(-wrong, kind="stable")[:MAX_CONFUSED])
+        title = f"{title}; the {MAX_CONFUSED} most confused of {len(names)} intents"
+        share, matrix, names = _row_shares(matrix)[np.ix_(kept, kept)], matrix[np.ix_(kept, kept)], [names[i] for i in kept]
+    else:
+        share = _row_shares(matrix)
     n = len(names)
-    size = min(max(4.5, 0.17 * n + 2.4), 15)
-    figure, axes = _figure(size, size)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure, axes = _figure(max(4.5, 0.2 * n + 2.6), max(4.5, 0.2 * n + 2.6))
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="equal")
-    font = float(np.clip(430 / max(n, 1) ** 0.98, 3.2, 8))
-    axes.set_xticks(range(n), names, rotation=90, fontsize=font)
-    axes.set_yticks(range(n), names, fontsize=font)
+    axes.set_xticks(range(n), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(n), names, fontsize=7)
+    for i, j in np.argwhere(matrix > 0):
+        if i != j or n <= 20:
+            axes.text(j, i, str(matrix[i, j]), ha="center", va="center", fontsize=6, color="white" if share[i, j] > 0.55 else INK)
     axes.set_xlabel("predicted", fontsize=9, color=INK)
     axes.set_ylabel("labelled", fontsize=9, color=INK)
-    if n <= 20:
-        for i, j in np.argwhere(matrix > 0):
-            axes.text(j, i, str(matrix[i, j]), ha="center", va="center", fontsize=7, color="white" if share[i, j] > 0.55 else INK)
     axes.set_title(title, fontsize=10, loc="left", color=INK)
-    return _png(figure, dpi=100 if n < 60 else 85)
+    return _png(figure, dpi=100)
+
+
+def _row_shares(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.asarray(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), dtype=np.float64)

@@ -41,8 +41,9 @@ def static_metadata(table: Table) -> dict[str, Any]:
 
 
 def plain(value: object) -> object:
-    """A Python number in place of a numpy scalar; anything else unchanged."""
-    return value.item() if isinstance(value, np.generic) else value
+    """A Python number in place of a numpy scalar, fractions to six decimals; anything else unchanged."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def metadata(values: Mapping[str, object]) -> dict[str, Any]:

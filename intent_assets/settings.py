@@ -102,7 +102,7 @@ class Settings(BaseModel):
     start_date: Day = Field(
         "2025-01-01", description="first daily partition; earlier traces are rejected and counted", examples=["2026-01-01"]
     )
-    max_intents: int = Field(150, ge=1, le=1000, description="most intents a taxonomy may have", examples=["40"])
+    max_intents: int = Field(300, ge=1, le=1000, description="most intents a taxonomy may have", examples=["40"])
     min_traces: int = Field(200, ge=1, description="traces stored before the sensor asks for the first relearn", examples=["200"])
     window_days: int = Field(30, ge=1, description="days of traces that discovery reads", examples=["30"])
     sample_cap: int = Field(25_000, ge=10, description="most traces discovery reads; above it a seeded sample", examples=["25000"])

@@ -5,6 +5,7 @@ Which file formats there are is in file_rows.py.
 
 import codecs
 import json
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -118,6 +119,23 @@ class JsonValues:
         if len(waiting) > MAX_VALUE_CHARS:
             raise BrokenJson(f"expected rows of at most {MAX_VALUE_CHARS:,} characters, came a longer one at character {self._here:,}")
         self._before += self._at
-        content = self._handle.read(max(CHUNK_BYTES, len(waiting)))
+        content = self._read(max(CHUNK_BYTES, len(waiting)))
         self._ended = not content
         self._buffer, self._at = waiting + self._decode(content, self._ended), 0
+
+    def _read(self, size: int) -> bytes:
+        """Read `size` bytes in small steps: where a gzip file breaks off, the bytes before the break still come."""
+        read = getattr(self._handle, "read1", self._handle.read)
+        pieces: list[bytes] = []
+        while size > 0:
+            try:
+                piece = read(size)
+            except (EOFError, OSError, zlib.error):
+                if pieces:
+                    break  # the next read fails again, and is told then
+                raise
+            if not piece:
+                break
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)

@@ -35,7 +35,7 @@ class TraceFile:
 def list_files(pattern: str) -> list[TraceFile]:
     """The trace files of a path, a folder (with all below it) or a glob, by name.
 
-    Files of other kinds are passed over in folders and globs, hidden ones in folders. Empty when nothing is there.
+    Files of other kinds and hidden ones are passed over in folders and globs. Empty when nothing is there.
 
     Raises:
         BadInput: there is no such path, or it is a file of a kind that cannot be read.
@@ -64,7 +64,8 @@ def _found(pattern: str, fs: Any, path: str) -> tuple[str, list[Mapping[str, Any
         return base, [info for name, info in listed.items() if not _hidden(name[len(base) :])]
     if _GLOB & set(path):
         fixed = path[: min(path.index(char) for char in _GLOB if char in path)]
-        return fixed.rpartition("/")[0], list(fs.glob(path, detail=True).values())
+        found = fs.glob(path, detail=True).items()
+        return fixed.rpartition("/")[0], [info for name, info in found if not name.rpartition("/")[2].startswith(".")]
     raise BadInput(f"{pattern}: expected a trace file, a folder of them or a glob such as exports/*.jsonl; there is no such path.")
 
 

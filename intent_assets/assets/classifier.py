@@ -128,6 +128,6 @@ def _quality(evaluation: Evaluation, names: Mapping[str, str]) -> dict[str, obje
         "precision_when_tagged": evaluation.precision_tagged,
         "ece": evaluation.ece,
         "n_held_out": evaluation.n,
-        "quality_per_intent": reporting.table(per_intent),
         "confusion_matrix": reporting.picture(pictures.confusion(np.array(evaluation.confusion), shown, title), "confusion matrix"),
+        "quality_per_intent": reporting.table(per_intent),
     }

@@ -51,7 +51,13 @@ def tagged_traces(
     shown = _shown(store, days)
     return result(
         done,
-        metadata={**shown, "classifier_version": tagger.release.classifier_version, "taxonomy_version": tagger.release.taxonomy_version},
+        metadata={
+            "n_traces_in_run": total(done, "n_traces"),
+            "n_abstained_in_run": total(done, "n_abstained"),
+            "classifier_version": tagger.release.classifier_version,
+            "taxonomy_version": tagger.release.taxonomy_version,
+            **shown,
+        },
         checks=[
             checks.schema_check(store, TAGGED_TRACES, days),
             checks.untagged_check(total(done, "n_traces"), total(done, "n_decided")),

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from intent_assets import reporting
+from intent_assets import pictures, reporting
 from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
 from intent_assets.contracts import EmbeddingRunner, Progress, Store
 from intent_assets.intents.arrow_bytes import from_parquet
 from intent_assets.intents.corrections import stored_corrections
-from intent_assets.intents.evidence import covered_by_people, gather, members_of
+from intent_assets.intents.evidence import covered_by_people, gather, members_of, named_places
 from intent_assets.intents.label_versions import MEMBERS
 from intent_assets.intents.propose import propose
 from intent_assets.intents.taxonomy import Taxonomy
@@ -15,7 +15,7 @@ from intent_assets.intents.taxonomy_diff import diff, diff_markdown
 from intent_assets.intents.taxonomy_given import given_by_people
 from intent_assets.intents.taxonomy_versions import latest_taxonomy, read_taxonomy, save_taxonomy
 from intent_assets.intents.training import label_vectors, training_labels
-from intent_assets.intents.versions import require_folder
+from intent_assets.intents.versions import latest_folder, require_folder
 from intent_assets.settings import Settings
 from intent_assets.tables import CLUSTERS, EMBEDDINGS, LLM_LABELS, empty
 
@@ -104,6 +104,7 @@ def _result(store: Store, saved: Taxonomy, previous: Taxonomy | None) -> dg.Mate
                 "n_intents": len(saved.active),
                 "n_retired": len(saved.intents) - len(saved.active),
                 "changed": previous is None or previous.version != saved.version,
+                "map": _map(store, saved),
                 "intents": reporting.table(rows),
                 "diff": dg.MetadataValue.md(diff_markdown(diff(parent, saved))),
                 "path": dg.MetadataValue.path(store.artifacts.uri(f"taxonomy/v{saved.version:04d}.yaml")),
@@ -111,3 +112,15 @@ def _result(store: Store, saved: Taxonomy, previous: Taxonomy | None) -> dg.Mate
         ),
         data_version=reporting.data_version(*saved.intents),
     )
+
+
+def _map(store: Store, saved: Taxonomy) -> dg.MarkdownMetadataValue | None:
+    """The clusters' map with each discovered intent in its colour and under its name; None when nothing was discovered."""
+    members = MEMBERS.of_taxonomy(store.artifacts, saved.version)
+    version = latest_folder(store.artifacts, "clusters")
+    if version is None or not members.num_rows:
+        return None
+    places = from_parquet(store.artifacts.get(f"{version.path}/{CLUSTERS_FILE}"), CLUSTERS, version.path)
+    xy, labels, names = named_places(places, members, saved)
+    title = f"{len(labels):,} traces, {len(names)} discovered intents; the largest are named"
+    return reporting.picture(pictures.cluster_map(xy, labels, names, title), "map of the intents")

@@ -228,12 +228,12 @@ def _finish(vectors: Vectors, labels: Labels) -> Clustering:
 
 def _hdbscan(vectors: Vectors, limit: int) -> Labels:
     """HDBSCAN on the vectors; above `limit` the smallest clusters become noise."""
-    from sklearn.cluster import HDBSCAN
+    from hdbscan import HDBSCAN
     from sklearn.decomposition import PCA
 
     n_axes = min(30, *vectors.shape)
     flat = PCA(n_axes, svd_solver="full").fit_transform(vectors)
-    labels = HDBSCAN(min_cluster_size=min(max(5, len(vectors) // 1000), len(vectors)), copy=True).fit_predict(flat).astype(np.int64)
+    labels = HDBSCAN(min_cluster_size=min(max(5, len(vectors) // 1000), len(vectors))).fit_predict(flat).astype(np.int64)
     sizes = np.bincount(labels[labels >= 0], minlength=1)
     small = np.argsort(-sizes, kind="stable")[limit:]
     labels[np.isin(labels, small)] = -1

@@ -4,6 +4,7 @@ Before a relearn a trace's intent is the one its cluster became last time; for t
 tagged with. People's labels come first of all: what they cover need not be discovered again.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_assets.contracts import TableStore, Vectors
+from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.window import positions, texts_of, vectors_of
 from intent_assets.tables import SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
@@ -92,3 +94,17 @@ def members_of(evidence: Evidence, intent_of_cluster: dict[int, str]) -> pa.Tabl
     rows = evidence.rows.select([*TRACE_KEY, "day", "text_hash"]).append_column("intent_id", pa.array(intents, pa.string()))
     rows = rows.append_column("strength", evidence.rows["strength"])
     return rows.filter(rows["intent_id"].is_valid())
+
+
+def named_places(
+    clusters: pa.Table, members: pa.Table, taxonomy: Taxonomy
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], list[str]]:
+    """Positions (n, 2) of the CLUSTERS rows, the number (n,) of each row's intent (-1: none), and the names, largest first."""
+    found = _by_key(members, "intent_id")
+    keys = zip(clusters["source"].to_pylist(), clusters["trace_id"].to_pylist(), strict=True)
+    intents = [found.get(key) for key in keys]
+    order = {intent: number for number, (intent, _) in enumerate(Counter(i for i in intents if i).most_common())}
+    by_id = {intent.id: intent.name for intent in taxonomy.intents}
+    labels = np.array([-1 if intent is None else order[intent] for intent in intents], dtype=np.int64)
+    xy = np.column_stack([clusters["x"].to_numpy(), clusters["y"].to_numpy()])
+    return xy, labels, [by_id[intent] for intent in order]

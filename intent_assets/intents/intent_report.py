@@ -55,8 +55,8 @@ def render_report(report: ReportInput) -> str:
         intents=_intent_rows(frame, report.taxonomy, report.examples, scores),
         news=_news(frame, report.taxonomy),
         score_names=sorted({name for by_name in scores.values() for name in by_name}),
-        trends=_div(_trends(frame), first=True),
-        map=_div(_map(report.positions), first=False) if report.positions.num_rows else "",
+        trends=_div(_trends(frame), "trends", first=True),
+        map=_div(_map(report.positions), "map", first=False) if report.positions.num_rows else "",
     )
 
 
@@ -175,5 +175,7 @@ def _map(positions: pa.Table) -> "go.Figure":
     return figure
 
 
-def _div(figure: "go.Figure", *, first: bool) -> str:
-    return str(figure.to_html(full_html=False, include_plotlyjs=first, config={"displaylogo": False, "responsive": True}))
+def _div(figure: "go.Figure", name: str, *, first: bool) -> str:
+    """The figure as HTML; its id is fixed, for equal input must give an equal page."""
+    config = {"displaylogo": False, "responsive": True}
+    return str(figure.to_html(full_html=False, include_plotlyjs=first, config=config, div_id=f"figure-{name}"))

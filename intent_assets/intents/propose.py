@@ -13,6 +13,7 @@ from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.continuity import Match, covered_by, match, overlaps
 from intent_assets.intents.naming import ClusterName, centre_rows, name_clusters
+from intent_assets.intents.redaction import redact
 from intent_assets.intents.taxonomy import ACTIVE, FACET, RETIRED, Intent, Taxonomy, born_id
 
 METHOD = "keywords-1"
@@ -90,7 +91,7 @@ def _names(
     texts: Sequence[str], labels: Labels, vectors: Vectors, wanted: Collection[int], previous: Taxonomy | None, fixed: Taxonomy | None
 ) -> dict[int, ClusterName]:
     taken = [i.name for taxonomy in (previous, fixed) if taxonomy for i in taxonomy.intents]
-    named = name_clusters(texts, labels, vectors, taken=taken, wanted=wanted) if wanted else []
+    named = name_clusters(texts, labels, vectors, taken=taken, wanted=wanted, redact=redact) if wanted else []
     return {name.cluster: name for name in named}
 
 
