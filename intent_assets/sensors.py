@@ -51,7 +51,9 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         backlog = backlog.with_new(tuple(known_days(look.days)), look.cursor)
         released = current(store.artifacts) is not None
         requests, backlog = _day_requests(context.instance, store, backlog, released, clock())
-        if not released and not backlog.relearn_asked and _n_embedded(store) >= settings.min_traces:
+        # A first release made while past days are still being read would not know them; today may always be waiting.
+        settled = len(backlog.waiting) <= 1
+        if not released and settled and not backlog.relearn_asked and _n_embedded(store) >= settings.min_traces:
             requests.append(dg.RunRequest(job_name="relearn", run_key=f"first-relearn-{backlog.asked}"))
             backlog = Backlog(backlog.source_cursor, backlog.days, relearn_asked=True, asked=backlog.asked)
         reason = None if requests else _why_nothing(backlog)

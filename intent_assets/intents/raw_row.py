@@ -23,6 +23,7 @@ from intent_assets.intents.raw_fields import (
 from intent_assets.intents.trace_text import Turns, compact_json, decoded, read_input, read_output
 
 MAX_METADATA_CHARS = 32_000
+_UTC = ZoneInfo("UTC")
 
 ID = ("traceid", "id", "runid", "spantraceid", "uuid", "requestid")
 TIME = ("timestamp", "starttime", "createdat", "time", "datetime", "date", "starttimeunixnano", "ts", "eventtime")
@@ -50,6 +51,25 @@ _NO_METADATA = frozenset(
         "lastqueuedat", "latencyseconds", "latencyinmilliseconds", "s3urls",
     }
 )  # fmt: skip
+
+
+_LANGSMITH = ("runtype", "dottedorder")
+_LANGFUSE = ("bookmarked", "projectid", "parentobservationid", "htmlpath")
+
+
+def is_langsmith(fields: Fields) -> bool:
+    """Whether the row is a LangSmith run."""
+    return any(name in fields.values for name in _LANGSMITH)
+
+
+def is_langfuse(fields: Fields) -> bool:
+    """Whether the row is a Langfuse trace or observation."""
+    return any(name in fields.values for name in _LANGFUSE)
+
+
+def time_zone(fields: Fields, zone: ZoneInfo) -> ZoneInfo:
+    """Zone of the row's times that name none: both vendors write UTC without saying so; anything else is local."""
+    return _UTC if is_langsmith(fields) or is_langfuse(fields) else zone
 
 
 def trace_of(fields: Fields, row: SourceRow, instant: datetime, zone: ZoneInfo, turns: Turns) -> dict[str, object]:
@@ -84,8 +104,7 @@ def trace_of(fields: Fields, row: SourceRow, instant: datetime, zone: ZoneInfo, 
 
 def _session(fields: Fields, context: Fields) -> str | None:
     """The conversation. A LangSmith run's session_id is its project; the conversation stands in its metadata."""
-    is_langsmith = "runtype" in fields.values or "dottedorder" in fields.values
-    return (fields.text("threadid") if is_langsmith else fields.text(*_SESSION)) or context.text(*_SESSION)
+    return (fields.text("threadid") if is_langsmith(fields) else fields.text(*_SESSION)) or context.text(*_SESSION)
 
 
 def parent_of(fields: Fields) -> str | None:
@@ -102,7 +121,7 @@ def _latency_ms(fields: Fields, start: datetime, zone: ZoneInfo) -> float | None
     seconds = fields.number("latency", "latencyseconds", "durations")  # Langfuse: seconds
     if seconds is not None:
         return seconds * 1000
-    end = as_instant(fields.first(*_END), zone)
+    end = as_instant(fields.first(*_END), time_zone(fields, zone))
     return (end - start).total_seconds() * 1000 if end is not None and end >= start else None
 
 
@@ -155,7 +174,7 @@ def _scores(fields: Fields) -> tuple[dict[str, float], dict[str, object]]:
     for name in _SCORES:
         found, words = as_scores(fields.values.get(name))
         numeric, other = {**found, **numeric}, {**words, **other}
-    if "comments" in fields.values or "bookmarked" in fields.values:
+    if "comments" in fields.values or is_langfuse(fields):
         numeric = {**_score_columns(fields), **numeric}
     return numeric, other
 

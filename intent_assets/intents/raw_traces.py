@@ -13,7 +13,7 @@ from intent_assets.contracts import ParsedRows, SourceRow
 from intent_assets.errors import BadInput
 from intent_assets.intents.days import check_day, local_day, zone_info
 from intent_assets.intents.raw_fields import Fields, as_instant
-from intent_assets.intents.raw_row import ID, TIME, parent_of, trace_of
+from intent_assets.intents.raw_row import ID, TIME, parent_of, time_zone, trace_of
 from intent_assets.intents.redaction import excerpt
 from intent_assets.intents.trace_text import Turns, clean, compact_json
 from intent_assets.tables import RAW_TRACES, REJECTED_ROWS, rows_to_table
@@ -71,7 +71,7 @@ def parse_rows(
 
     Args:
         source: fills the column `source`.
-        zone: zone of the days, and of timestamps that name none.
+        zone: zone of the days, and of timestamps that name none (Langfuse's and LangSmith's are UTC then).
         start_day: earliest day accepted.
         now: the instant now; fills `ingested_at`, and bounds the future: FUTURE_TOLERANCE ahead is accepted.
         turns: `all` or `last` user turns make the text.
@@ -141,7 +141,7 @@ def _when(fields: Fields, reader: _Reader) -> tuple[datetime, str]:
     value = fields.first(*TIME)
     if value is None:
         raise _Rejection(f"expected a timestamp (timestamp or start_time), came fields {_names(fields.values)}")
-    instant = as_instant(value, zone_info(reader.zone))
+    instant = as_instant(value, time_zone(fields, zone_info(reader.zone)))
     if instant is None:
         raise _Rejection(f"expected a timestamp as ISO 8601 or epoch number, came {excerpt(str(value), 60)!r}")
     try:

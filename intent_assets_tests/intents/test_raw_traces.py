@@ -219,6 +219,13 @@ def test_a_time_without_zone_is_local() -> None:
     assert one({"timestamp": "20261120"}, zone="Asia/Tokyo")["day"] == "2026-11-20"
 
 
+@pytest.mark.parametrize("payload", [RUN, {**TRACE_V3, "timestamp": "2026-11-20 09:00:00.000"}])
+def test_vendors_mean_utc_where_they_name_no_zone(payload: dict[str, object]) -> None:
+    parsed = parse(payload, zone="Asia/Tokyo")
+    assert parsed.traces["timestamp"].to_pylist() == [datetime(2026, 11, 20, 9, tzinfo=UTC)]
+    assert parsed.traces["latency_ms"].to_pylist() == [2500.0 if payload is RUN else None]
+
+
 @pytest.mark.parametrize("name", ["timestamp", "startTime", "start_time", "created_at", "createdAt", "time", "Start Time"])
 def test_names_of_the_time(name: str) -> None:
     assert parse({"id": "a", name: "2026-11-20"}).traces.num_rows == 1
