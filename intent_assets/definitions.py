@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from intent_assets.assets import ALL_ASSETS
+from intent_assets.errors import BadInput
 from intent_assets.jobs import make_jobs
+from intent_assets.partitions import START_DAY, ZONE_NAME
 from intent_assets.resources import make_resources
 from intent_assets.schedules import make_schedules
 from intent_assets.sensors import make_sensors
@@ -24,8 +26,10 @@ def build_definitions(settings: Settings | None = None, **overrides: object) -> 
 
     Raises:
         TypeError: an override names no resource.
+        BadInput: the settings have other days than the partitions, which are fixed when the process starts.
     """
     settings = settings or read_settings()
+    _check_days(settings)
     resources: Mapping[str, object] = make_resources(settings)
     unknown = sorted(overrides.keys() - resources.keys())
     if unknown:
@@ -38,6 +42,14 @@ def build_definitions(settings: Settings | None = None, **overrides: object) -> 
         sensors=make_sensors(jobs, settings.is_live, settings.sensor_interval_s),
         resources={**resources, **overrides},
     )
+
+
+def _check_days(settings: Settings) -> None:
+    if (settings.timezone, settings.start_date) != (ZONE_NAME, START_DAY):
+        raise BadInput(
+            f"The partitions of this process were made with INTENT_TIMEZONE={ZONE_NAME} and INTENT_START_DATE={START_DAY}; the settings "
+            f"say {settings.timezone} and {settings.start_date}. Set both in the environment before intent_assets is imported."
+        )
 
 
 def _prefixed(project: str | None) -> list[dg.AssetsDefinition]:

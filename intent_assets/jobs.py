@@ -68,7 +68,7 @@ def make_jobs(prefix: str | None) -> list[Job]:
         return dg.AssetSelection.assets(*(dg.AssetKey([prefix, name] if prefix else [name]) for name in names))
 
     def daily(name: str, names: list[str], description: str, executor: dg.ExecutorDefinition) -> Job:
-        return dg.define_asset_job(name, select(names), description=description, partitions_def=DAILY, executor_def=executor)
+        return dg.define_asset_job(name, select(names), description=description, executor_def=executor)
 
     return [
         daily("whole_pipeline", ALL, "Everything, from traces to tags and report; makes the first release.", STEPS),
