@@ -17,7 +17,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from intent_assets.contracts import Store
 from intent_assets.intents.classifier_versions import release_of
 from intent_assets.intents.release import move
-from intent_assets.partitions import DAILY
 from intent_assets.reporting import final_errors
 from intent_assets.resources import Clock
 

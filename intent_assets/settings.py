@@ -114,7 +114,7 @@ class Settings(BaseModel):
         0.5, ge=0, le=1, description="held-out accuracy below which a new classifier is not released", examples=["0.5"]
     )
     min_precision: float = Field(
-        0.7, ge=0, le=1, description="precision on held-out labels that the abstention threshold aims at", examples=["0.7"]
+        0.7, ge=0, le=1, description="precision on held-out labels that the abstention threshold aims at", examples=["0.9"]
     )
     seed: int = Field(0, ge=0, description="seed of everything random", examples=["0"])
     sample_last_day: Day | None = Field(None, description="last day of the bundled sample; default yesterday", examples=["2026-11-20"])

@@ -1,5 +1,6 @@
 """The code location as Dagster sees it: complete, documented, buildable more than once, and under a project's prefix."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -112,39 +113,45 @@ def test_a_location_that_needs_no_file_is_built_anywhere(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir()), "loading the location must write nothing"
 
 
-class TestUnderAProject:
+@pytest.fixture(scope="module")
+def shop(new_project: Callable[..., Project]) -> Project:
     """INTENT_PROJECT puts everything under a prefix and a sub-folder."""
+    project = new_project(INTENT_PROJECT="shop")
+    project.write(messages(12))
+    return project
 
-    @pytest.fixture(scope="class")
-    def shop(self, tmp_path_factory: pytest.TempPathFactory) -> Project:
-        project = Project(tmp_path_factory.mktemp("shop"), {"INTENT_PROJECT": "shop"})
-        project.write(messages(12))
-        return project
 
-    @pytest.fixture(scope="class")
-    def run(self, shop: Project) -> Run:
-        return shop.run_well()
+@pytest.fixture(scope="module")
+def shop_run(shop: Project) -> Run:
+    return shop.run_well()
 
-    def test_every_key_has_the_prefix_and_every_job_resolves(self, shop: Project) -> None:
-        defs = build_definitions(shop.settings())
-        dg.Definitions.validate_loadable(defs)
-        assert set(specs(defs)) == {f"shop/{name}" for name in ASSETS}
-        assert all(dep.asset_key.path[0] == "shop" for spec in specs(defs).values() for dep in spec.deps)
-        for name in JOBS - {"promote"}:
-            keys = defs.resolve_job_def(name).asset_layer.executable_asset_keys
-            assert keys and all(key.path[0] == "shop" for key in keys)
 
-    def test_checks_follow_their_assets(self, shop: Project) -> None:
-        graph = build_definitions(shop.settings()).resolve_asset_graph()
-        assert len(graph.asset_check_keys) == 7
-        assert {key.asset_key.path[0] for key in graph.asset_check_keys} == {"shop"}
+def test_under_a_project_every_key_has_the_prefix_and_every_job_resolves(shop: Project) -> None:
+    defs = build_definitions(shop.settings())
+    dg.Definitions.validate_loadable(defs)
+    assert set(specs(defs)) == {f"shop/{name}" for name in ASSETS}
+    assert all(dep.asset_key.path[0] == "shop" for spec in specs(defs).values() for dep in spec.deps)
+    for name in JOBS - {"promote"}:
+        keys = defs.resolve_job_def(name).asset_layer.executable_asset_keys
+        assert keys and all(key.path[0] == "shop" for key in keys)
 
-    def test_the_pipeline_runs_in_the_sub_folder(self, shop: Project, run: Run) -> None:
-        assert set(run.checks()) >= {"schema", "every_trace_decided", "held_out_quality"}
-        assert len(shop.tags()) == 12 * 8
-        assert (shop.root / "store" / "shop" / "release.json").is_file()
-        assert [p.name for p in (shop.root / "store").iterdir()] == ["shop"]
 
-    def test_one_day_can_be_tagged_again(self, shop: Project, run: Run) -> None:
-        again = shop.run_well("tag_new_traces", (DAYS[0], DAYS[0]))
-        assert again.metadata("tagged_traces", DAYS[0])["n_decided_now"] == 0
+def test_under_a_project_checks_follow_their_assets(shop: Project) -> None:
+    graph = build_definitions(shop.settings()).resolve_asset_graph()
+    assert len(graph.asset_check_keys) == 7
+    assert {key.asset_key.path[0] for key in graph.asset_check_keys} == {"shop"}
+
+
+def test_under_a_project_the_pipeline_runs_in_the_sub_folder(shop: Project, shop_run: Run) -> None:
+    assert set(shop_run.checks()) >= {"schema", "every_trace_decided", "held_out_quality"}
+    assert len(shop.tags()) == 12 * 8
+    assert (shop.root / "store" / "shop" / "release.json").is_file()
+    assert [p.name for p in (shop.root / "store").iterdir()] == ["shop"]
+
+
+@pytest.mark.parametrize(("job", "ops"), [("tag_new_traces", {}), ("sweep", {"raw_traces": {"reread": True}})])
+def test_under_a_project_days_can_be_done_again(shop: Project, shop_run: Run, job: str, ops: dict[str, dict[str, object]]) -> None:
+    again = shop.run_well(job, (DAYS[0], DAYS[0]), ops=ops)
+    assert again.metadata("raw_traces", DAYS[0])["n_traces"] == 32
+    assert again.metadata("raw_traces", DAYS[0])["n_unchanged"] == (32 if ops else 0)
+    assert again.metadata("tagged_traces", DAYS[0])["n_decided_now"] == 0

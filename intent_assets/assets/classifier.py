@@ -65,7 +65,7 @@ def classifier(
     fitted = read_classifier(store.artifacts, version.number)
     check = _check(fitted, chosen)
     if check.passed or check.severity == dg.AssetCheckSeverity.WARN:
-        move(store.artifacts, release_of(store.artifacts, version.number), by=f"run {context.run_id[:8]}", now=clock())
+        move(store.artifacts, release_of(store.artifacts, version.number), by=f"run {context.run.run_id[:8]}", now=clock())
     for warning in fitted.warnings:
         context.log.warning(warning)
     released = current(store.artifacts)
