@@ -44,7 +44,7 @@ def write_traces(file: Path, texts: list[str], n_traces: int, n_days: int) -> da
         for number in range(n_traces):
             text = texts[number] if number < len(texts) else f"{chance.choice(texts)} {chance.choice(texts)}"
             at = first + timedelta(seconds=number * n_days * 86_400 / n_traces)
-            row = {"id": f"t{number}", "timestamp": at.isoformat(), "input": text, "user_id": f"u{number % 9973}", "latency_ms": 900, "cost_usd": 0.001}
+            row = {"id": f"t{number}", "timestamp": at.isoformat(), "input": text, "user_id": f"u{number % 9973}", "latency_ms": 900}
             out.write(json.dumps(row) + "\n")
     return first + timedelta(days=n_days - 1)
 

@@ -30,7 +30,11 @@ class DayWindow:
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row as a source holds it. `payload` is None when it could not be read; then `error` says why."""
+    """One row as a source holds it.
+
+    `payload` is None when it could not be read; then `error` says why. With both, `error` is a note on a row that could be
+    read after a repair, e.g. of invalid UTF-8.
+    """
 
     origin: str
     payload: dict[str, object] | None

@@ -7,7 +7,8 @@ def render() -> str:
     """The page as Markdown."""
     lines = ["# Tables", "", "Made from `intent_assets/tables.py`; a test keeps both equal.", ""]
     for table in ALL_TABLES:
-        lines += [f"## {table.name}", "", f"{table.meaning[0].upper()}{table.meaning[1:]}. Key: {', '.join(f'`{k}`' for k in table.key)}.", ""]
+        keys = ", ".join(f"`{k}`" for k in table.key)
+        lines += [f"## {table.name}", "", f"{table.meaning[0].upper()}{table.meaning[1:]}. Key: {keys}.", ""]
         lines += ["| column | type | meaning |", "|---|---|---|"]
         lines += [f"| `{c.name}` | {c.type}{'' if c.nullable else ', required'} | {c.meaning} |" for c in table.columns]
         lines.append("")

@@ -222,6 +222,16 @@ def test_an_abstained_trace_that_had_a_tag_is_withdrawn_from_the_sink(project: P
     assert project.run_well("tag_new_traces").metadata("deliveries", tagged.day)["n_withdrawn"] == 0
 
 
+def test_a_trace_that_lost_its_text_is_no_part_of_the_next_relearn(project: Project) -> None:
+    asked = messages(12)
+    path = project.write(asked)
+    project.run_well()
+    write_jsonl(path, [row(m.trace_id, m.day, None) for m in asked[:5]], "a")
+    run = project.run_well()
+    assert run.metadata("clusters")["n_in_window"] == len(asked) - 5
+    assert Counter(tag["abstain_reason"] for tag in project.tags().values())["no_text"] == 5
+
+
 def test_another_embedder_embeds_again_and_refuses_to_mix_spaces_until_relearn(project: Project) -> None:
     asked = messages(8)
     project.write(asked)

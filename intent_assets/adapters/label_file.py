@@ -41,7 +41,8 @@ def read_label_file(location: str) -> list[dict[str, str | None]]:
     frame = frame.rename(columns={a: c for a, c in ALIASES.items() if a in frame.columns and c not in frame.columns})
     if "intent" not in frame.columns or not {"text", "trace_id"} & set(frame.columns):
         raise BadInput(
-            f"INTENT_LABELS={location}: expected columns `text,intent` or `trace_id,intent`; came {some(frame.columns, 8)}. Rename the columns."
+            f"INTENT_LABELS={location}: expected columns `text,intent` or `trace_id,intent`; came {some(frame.columns, 8)}. "
+            "Rename the columns."
         )
     return [_row(record) for record in frame.to_dict("records")]
 

@@ -60,14 +60,14 @@ def raw_traces(
 
 def _ingest(store: Store, source: TraceSource, window: DayWindow, reread: bool) -> DayDone:
     """Store what the source has for the day after the day's mark, batch by batch."""
-    day, counts, n_tokens = window.day, UpsertCounts(), 0
+    day, counts, n_read = window.day, UpsertCounts(), 0
     for batch in source.read(window, None if reread else store.tables.mark(RAW_TRACES, day)):
         counts += store.tables.upsert(RAW_TRACES, day, batch.traces)
+        n_read += batch.traces.num_rows
         if batch.rejected.num_rows:
             store.tables.upsert(REJECTED_ROWS, day, batch.rejected)
         store.tables.set_mark(RAW_TRACES, day, batch.mark)
     stored = store.tables.read(RAW_TRACES, day, ["content_hash", "n_tokens", "cost_usd"])
-    n_tokens = sum(stored["n_tokens"].drop_null().to_pylist())
     return DayDone(
         counts={
             "n_traces": stored.num_rows,
@@ -75,7 +75,8 @@ def _ingest(store: Store, source: TraceSource, window: DayWindow, reread: bool) 
             "n_new": counts.n_new,
             "n_changed": counts.n_changed,
             "n_unchanged": counts.n_unchanged,
-            "n_tokens": n_tokens,
+            "n_duplicates": n_read - counts.n_new - counts.n_changed - counts.n_unchanged,
+            "n_tokens": sum(stored["n_tokens"].drop_null().to_pylist()),
         },
         metadata={"cost_usd": float(sum(stored["cost_usd"].drop_null().to_pylist()))},
         version=reporting.fingerprint(sorted(stored["content_hash"].to_pylist())),

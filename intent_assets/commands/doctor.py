@@ -60,7 +60,8 @@ def _release(settings: Settings) -> str:
     release = current(open_store(settings).artifacts)
     if release is None:
         return "none yet: `intent-assets run` makes the first"
-    return f"classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}, {release.model_id}, moved {release.moved_at} by {release.moved_by}"
+    versions = f"classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}"
+    return f"{versions}, {release.model_id}, moved {release.moved_at} by {release.moved_by}"
 
 
 def _home(settings: Settings) -> str:

@@ -25,4 +25,6 @@ def from_parquet(content: bytes | None, table: Table, where: str) -> pa.Table:
     try:
         return conform(pq.read_table(io.BytesIO(content or b"")), table)
     except pa.ArrowInvalid as error:
-        raise StopRun(f"{where}: expected a parquet file of {table.name}, came {len(content or b'')} bytes: {error}. Remove it and run `relearn`.") from error
+        raise StopRun(
+            f"{where}: expected a parquet file of {table.name}, came {len(content or b'')} bytes: {error}. Remove it and run `relearn`."
+        ) from error

@@ -46,12 +46,15 @@ class CorrectionsRead:
         found = []
         if self.unknown_trace_ids:
             found.append(
-                f"{len(self.unknown_trace_ids)} of {self.n_rows} labels name traces that are not stored ({some(self.unknown_trace_ids)}); they are not used."
+                f"{len(self.unknown_trace_ids)} of {self.n_rows} labels name traces that are not stored "
+                f"({some(self.unknown_trace_ids)}); they are not used."
             )
         if self.n_without_intent:
             found.append(f"{self.n_without_intent} of {self.n_rows} rows have no intent; they are not used.")
         if self.n_contradicted:
-            found.append(f"{self.n_contradicted} labels are contradicted by a later row about the same text or trace; the later row is used.")
+            found.append(
+                f"{self.n_contradicted} labels are contradicted by a later row about the same text or trace; the later row is used."
+            )
         return found
 
 

@@ -43,7 +43,10 @@ def agreement(gold: Sequence[str], found: Sequence[str | None]) -> Agreement:
     right_abstention = [f is None and g in OUT_OF_SCOPE for g, f in zip(gold, found, strict=True)]
     right_tag = [f is not None and named[f] == g for g, f in zip(gold, found, strict=True)]
     n_tagged = sum(f is not None for f in found)
-    groups = [f if f is not None else ("out_of_scope" if ok else f"alone {i}") for i, (f, ok) in enumerate(zip(found, right_abstention, strict=True))]
+    groups = [
+        f if f is not None else ("out_of_scope" if ok else f"alone {i}")
+        for i, (f, ok) in enumerate(zip(found, right_abstention, strict=True))
+    ]
     return Agreement(
         n=n,
         n_gold_intents=len(set(gold) - OUT_OF_SCOPE),

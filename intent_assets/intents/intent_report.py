@@ -121,7 +121,7 @@ def _news(frame: "pd.DataFrame", taxonomy: Taxonomy) -> list[dict[str, Any]]:
     if n_before < N_WEEK_DAYS // 2:
         return []
     found = []
-    for intent_id, group in frame[frame["intent_id"] != ABSTAINED].groupby("intent_id", sort=True):
+    for _, group in frame[frame["intent_id"] != ABSTAINED].groupby("intent_id", sort=True):
         now = int(group.loc[group["day"].isin(week), "n_traces"].sum())
         before = int(group.loc[~group["day"].isin(week), "n_traces"].sum())
         usual = before / n_before * len(week)
@@ -144,7 +144,12 @@ def _trends(frame: "pd.DataFrame") -> "go.Figure":
     figure.add_bar(x=days, y=_daily(named[~named["intent"].isin(top)], days), name="other intents", marker_color="#cbd2d9")
     figure.add_bar(x=days, y=_daily(frame[frame["intent_id"] == ABSTAINED], days), name="abstained", marker_color="#8a94a0")
     figure.update_layout(
-        barmode="stack", template="plotly_white", height=420, margin={"l": 50, "r": 10, "t": 10, "b": 40}, yaxis_title="traces", legend={"traceorder": "normal"}
+        barmode="stack",
+        template="plotly_white",
+        height=420,
+        margin={"l": 50, "r": 10, "t": 10, "b": 40},
+        yaxis_title="traces",
+        legend={"traceorder": "normal"},
     )
     figure.update_xaxes(type="category")
     return figure
@@ -167,7 +172,13 @@ def _map(positions: pa.Table) -> "go.Figure":
         rows = frame[frame["intent"] == name]
         style = {"size": 4, "opacity": 0.75} | ({"color": "#cbd2d9"} if name == ABSTAINED else {})
         figure.add_scattergl(
-            x=rows["x"], y=rows["y"], mode="markers", name=f"{name} ({len(rows)})", text=rows["text"], hovertemplate="%{text}<extra>" + str(name) + "</extra>", marker=style
+            x=rows["x"],
+            y=rows["y"],
+            mode="markers",
+            name=f"{name} ({len(rows)})",
+            text=rows["text"],
+            hovertemplate="%{text}<extra>" + str(name) + "</extra>",
+            marker=style,
         )
     figure.update_layout(template="plotly_white", height=620, margin={"l": 10, "r": 10, "t": 10, "b": 10}, hoverlabel={"align": "left"})
     figure.update_xaxes(visible=False)

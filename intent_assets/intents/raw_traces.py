@@ -27,7 +27,7 @@ class ParsedCounts(ParsedRows):
     """ParsedRows with what became of the rows that are in neither table.
 
     Attributes:
-        n_duplicates: rows replaced by a later row with the same trace id.
+        n_duplicates: rows followed by another with the same trace id; the store keeps the last.
         n_parts: observations and child runs inside a trace whose root row is here too.
     """
 
@@ -66,7 +66,8 @@ def parse_rows(
 ) -> ParsedCounts:
     """Turn rows into traces (RAW_TRACES) and rejected rows (REJECTED_ROWS). No row raises.
 
-    A row needs an id and a time; one without text becomes a trace with text null. The last row with an id wins. Rows of
+    A row needs an id and a time; one without text becomes a trace with text null. Rows that
+    repeat an id are kept, in order, for the store to count: there the last one wins. Rows of
     single steps (observations with a parent, child runs) are left to their root row, and rejected when it is not here.
 
     Args:
@@ -80,11 +81,10 @@ def parse_rows(
     if turns not in ("all", "last"):
         raise BadInput(f"turns={turns!r}: expected all or last.")
     reader = _Reader(source, zone, check_day(start_day), now.astimezone(UTC), "last" if turns == "last" else "all")
-    traces: dict[str, dict[str, object]] = {}
+    traces: list[dict[str, object]] = []
     parts: list[tuple[int, str, str]] = []
     refused: dict[int, _Rejection] = {}
     days: list[str | None] = []
-    n_traces = 0
     for n, row in enumerate(rows):
         try:
             trace_id, trace = _read_row(row, reader)
@@ -96,14 +96,14 @@ def parse_rows(
         if parent := trace.pop("parent"):
             parts.append((n, trace_id, str(parent)))
         else:
-            n_traces += 1
-            traces[trace_id] = trace
-    orphans = [(n, parent) for n, trace_id, parent in parts if trace_id not in traces]
+            traces.append(trace)
+    whole = {trace["trace_id"] for trace in traces}
+    orphans = [(n, parent) for n, trace_id, parent in parts if trace_id not in whole]
     refused.update({n: _Rejection(_orphan(parent), days[n]) for n, parent in orphans})
     return ParsedCounts(
-        traces=rows_to_table(list(traces.values()), RAW_TRACES),
+        traces=rows_to_table(traces, RAW_TRACES),
         rejected=_rejected_table(rows, refused, days, fallback_day or local_day(reader.now, zone), reader.now),
-        n_duplicates=n_traces - len(traces),
+        n_duplicates=len(traces) - len(whole),
         n_parts=len(parts) - len(orphans),
     )
 

@@ -24,7 +24,8 @@ def current(artifacts: ArtifactStore) -> Release | None:
         return Release(**{**values, "kinds": tuple(values["kinds"])})
     except (ValueError, TypeError, KeyError) as error:
         raise StopRun(
-            f"{artifacts.uri(PATH)}: expected the JSON of a release, came {content[:80]!r}. Move it by hand: `intent-assets promote VERSION`."
+            f"{artifacts.uri(PATH)}: expected the JSON of a release, came {content[:80]!r}. "
+            "Move it by hand: `intent-assets promote VERSION`."
         ) from error
 
 
@@ -36,7 +37,9 @@ def require_current(artifacts: ArtifactStore) -> Release:
     """
     release = current(artifacts)
     if release is None:
-        raise MissingUpstream("No release yet: expected a trained classifier. Run the job `whole_pipeline` (`intent-assets run`) or `relearn`.")
+        raise MissingUpstream(
+            "No release yet: expected a trained classifier. Run the job `whole_pipeline` (`intent-assets run`) or `relearn`."
+        )
     return release
 
 

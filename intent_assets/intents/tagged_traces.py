@@ -19,6 +19,7 @@ from intent_assets.intents.redaction import excerpt
 from intent_assets.tables import SUMMARIES, TAGGED_TRACES, rows_to_table
 
 METHOD = "tag-1"
+NO_PREDICTIONS = Predictions([], np.empty(0), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Tagger:
             has_vector: (n,) whether the row has a vector; rows without are abstained as `no_text`.
             now: becomes `tagged_at`.
         """
-        predicted = self.classifier.predict([""] * len(vectors), vectors)
+        predicted = self.classifier.predict([""] * len(vectors), vectors) if len(vectors) else NO_PREDICTIONS
         position = np.cumsum(np.asarray(has_vector, dtype=np.int64)) - 1
         rows = []
         for number, trace in enumerate(traces.to_pylist()):

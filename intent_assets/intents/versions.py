@@ -90,7 +90,9 @@ def _manifest(artifacts: ArtifactStore, folder: str, number: int, content: bytes
     except ValueError:
         pass
     path = f"{folder}/{version_name(number)}"
-    raise StopRun(f"{artifacts.uri(path)}/{MANIFEST}: expected a JSON object, came {content[:60]!r}. Remove this version's folder and run `relearn`.")
+    raise StopRun(
+        f"{artifacts.uri(path)}/{MANIFEST}: expected a JSON object, came {content[:60]!r}. Remove this version's folder and run `relearn`."
+    )
 
 
 def find_made_from(artifacts: ArtifactStore, folder: str, made_from: str) -> Version | None:

@@ -52,8 +52,11 @@ def sample_window(tables: TableStore, days: Sequence[str], model_id: str, *, cap
 
 
 def _listed(tables: TableStore, day: str, model_id: str) -> pa.Table:
+    """The day's traces with a vector by this model of the text they have now: one whose text changed or went does not count."""
     rows = tables.read(EMBEDDINGS, day, [*TRACE_KEY, "text_hash", "kind", "model_id"])
     rows = rows.filter(pc.equal(rows["model_id"], model_id))
+    texts = tables.read(SUMMARIES, day, [*TRACE_KEY, "text_hash"])
+    rows = rows.join(texts, keys=[*TRACE_KEY, "text_hash"], join_type="left semi")
     rows = rows.append_column("day", pa.array([day] * rows.num_rows, pa.string()))
     return rows.select(COLUMNS).sort_by([("source", "ascending"), ("trace_id", "ascending")])
 

@@ -339,9 +339,10 @@ def test_duplicates_in_a_file(tmp_path: Path, store: Path) -> None:
     path = write(tmp_path / "a.jsonl", [row(1, output="old"), row(2), row(1, output="new")])
     (batch,) = batches(source_at(path, store))
     assert batch.traces.select(["trace_id", "output"]).to_pylist() == [
-        {"trace_id": "t00001", "output": "new"},
+        {"trace_id": "t00001", "output": "old"},
         {"trace_id": "t00002", "output": None},
-    ]
+        {"trace_id": "t00001", "output": "new"},
+    ]  # the store counts them and keeps the last
 
 
 def test_looking_stops_at_the_limit_and_goes_on(tmp_path: Path, store: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,8 +68,8 @@ def test_of_two_rows_with_one_key_the_last_wins(store: Store) -> None:
 
 
 def test_a_change_in_a_volatile_column_alone_is_no_change(store: Store) -> None:
-    row = {"origin": "f:1", "reason": "no id", "excerpt": None, "day": DAY, "rejected_at": pa.scalar(0).cast(pa.timestamp("us", "UTC")).as_py()}
-    later = {**row, "rejected_at": pa.scalar(10**15).cast(pa.timestamp("us", "UTC")).as_py()}
+    row: dict[str, object] = {"origin": "f:1", "reason": "no id", "day": DAY, "rejected_at": datetime(2026, 11, 1, tzinfo=UTC)}
+    later = {**row, "rejected_at": datetime(2026, 11, 2, tzinfo=UTC)}
     store.tables.upsert(REJECTED_ROWS, DAY, rows_to_table([row], REJECTED_ROWS))
     assert store.tables.upsert(REJECTED_ROWS, DAY, rows_to_table([later], REJECTED_ROWS)) == UpsertCounts(0, 0, 1)
     assert store.tables.read(REJECTED_ROWS, DAY)["rejected_at"].to_pylist() == [row["rejected_at"]]
@@ -91,7 +92,7 @@ def test_compact_merges_files_and_scan_reads_them_all(store: Store) -> None:
     assert sum(batch.num_rows for batch in store.tables.scan(SUMMARIES, DAY, batch_rows=1)) == 4
     assert not store.tables.compact(SUMMARIES, DAY, max_files=4)
     assert store.tables.compact(SUMMARIES, DAY, max_files=3)
-    assert len([n for n in store.artifacts.names(f"summaries/day={DAY}")]) == 1
+    assert len(store.artifacts.names(f"summaries/day={DAY}")) == 1
     assert ids(store.tables.read(SUMMARIES, DAY)) == ["a", "b", "c", "d"]
 
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from intent_assets.intents.summaries import MAX_CHARS, extract, represent, summarise, text_hash
 
-LONG = "I have been a customer for years. " + "The weather here is rather nice and nothing else happens today. " * 30 + "How do I cancel my hotel booking?"
+FILLER = "The weather here is rather nice and nothing else happens today. " * 30
+LONG = f"I have been a customer for years. {FILLER}How do I cancel my hotel booking?"
 
 
 def test_a_short_text_is_kept_word_for_word() -> None:
