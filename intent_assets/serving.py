@@ -18,6 +18,7 @@ from intent_assets.contracts import Embedder
 from intent_assets.errors import BadInput, MissingUpstream
 from intent_assets.intents.classifier import FittedClassifier
 from intent_assets.intents.embeddings import unique_texts
+from intent_assets.intents.summaries import represent
 from intent_assets.intents.thresholds import decide
 
 NO_TEXT = "no_text"
@@ -66,8 +67,9 @@ class LoadedClassifier:
         """Return one decision per text, in order; empty text abstains as no_text. `top` is the number of best intents told."""
         if isinstance(texts, str):
             raise BadInput("predict: expected a list of texts, came one string; put it in a list.")
-        distinct, inverse = unique_texts([text or "" for text in texts])
-        spoken = [i for i, text in enumerate(distinct) if text.strip()]
+        # The same stand-in for a long text as in the pipeline: what is served looks like what was trained on.
+        distinct, inverse = unique_texts([represent(text).text or "" for text in texts])
+        spoken = [i for i, text in enumerate(distinct) if text]
         found = dict(zip(spoken, self._predict([distinct[i] for i in spoken], top), strict=True))
         return [found.get(i, _NO_TEXT) for i in inverse.tolist()]
 
