@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from intent_assets.commands.taxonomy import read_taxonomy_file
+from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.taxonomy_versions import latest_taxonomy
 from intent_assets_tests.project import Project, Run
 from intent_assets_tests.traffic import INTENTS, NONSENSE, Message, messages, row, write_csv, write_jsonl
@@ -40,7 +41,6 @@ def taught(new_project: Callable[..., Project]) -> Taught:
     project = with_labels(new_project(), taught_texts(20))
     asked = messages(10, intents=SIX)
     project.write(asked)
-    project.write_texts(NONSENSE, name="nonsense.jsonl")
     write_jsonl(project.traces / "nonsense.jsonl", [row(f"odd{n}", asked[0].day, text) for n, text in enumerate(NONSENSE)])
     return Taught(project, asked, project.run_well())
 
@@ -142,6 +142,14 @@ def test_a_label_file_that_cannot_be_used_says_what_was_expected(
     assert not run.ok
     assert expected in run.failures
     assert "Traceback" not in run.failures
+
+
+def test_a_label_file_that_lost_its_rows_takes_no_stored_label_away(project: Project) -> None:
+    with_labels(project, taught_texts(6)).write(messages(2))
+    project.run_well()
+    n_before = stored_corrections(project.store.artifacts).num_rows
+    assert not with_labels(project, []).run("whole_pipeline").ok
+    assert stored_corrections(project.store.artifacts).num_rows == n_before > 0
 
 
 def test_a_label_file_that_is_not_there_is_named(project: Project, tmp_path: Path) -> None:

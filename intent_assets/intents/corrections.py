@@ -117,7 +117,7 @@ def corrections_from_rows(
             key = str(label["label_id"])
             n_contradicted += key in made and made[key]["intent_id"] != label["intent_id"]
             made[key] = label
-    if rows and not made:
+    if not made:
         raise BadInput(
             f"{author}: expected rows with an intent and a text or the id of a stored trace; of {len(rows)} rows none can be used "
             f"({n_without_intent} without intent; unknown traces: {some(unknown) or 'none'}). Ingest the traces first, or give the texts."

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 N_TRENDS = 10
 N_WEEK_DAYS = 7
 MIN_GROWTH_TRACES = 10
+MIN_GROWTH = 1.5
+MIN_SURPRISE = 3.0  # standard deviations of a Poisson count: small intents double by chance every other week
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def _news(frame: "pd.DataFrame", taxonomy: Taxonomy) -> list[dict[str, Any]]:
         now = int(group.loc[group["day"].isin(week), "n_traces"].sum())
         before = int(group.loc[~group["day"].isin(week), "n_traces"].sum())
         usual = before / n_before * len(week)
-        if now >= MIN_GROWTH_TRACES and now >= 1.8 * usual:
+        surprise = (now - usual) / (usual + 1) ** 0.5
+        if now >= MIN_GROWTH_TRACES and now >= MIN_GROWTH * usual and surprise >= MIN_SURPRISE:
             kind = "new" if before <= 0.05 * now else "growing"
             found.append({"name": group["intent"].iloc[-1], "kind": kind, "now": now, "before": usual, "first_day": group["day"].min()})
     return sorted(found, key=lambda item: (item["kind"] != "new", -item["now"]))
