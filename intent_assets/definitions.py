@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import dagster as dg
 
@@ -36,7 +37,7 @@ def build_definitions(settings: Settings | None = None, **overrides: object) -> 
         raise TypeError(f"build_definitions: no resource named {', '.join(unknown)}; there are {', '.join(resources)}.")
     jobs = make_jobs(settings.project)
     return dg.Definitions(
-        assets=_prefixed(settings.project),
+        assets=_watched(_prefixed(settings.project), settings.is_live),
         jobs=jobs,
         schedules=make_schedules(settings.is_live, settings.sweep_days),
         sensors=make_sensors(jobs, settings.is_live, settings.sensor_interval_s),
@@ -50,6 +51,18 @@ def _check_days(settings: Settings) -> None:
             f"The partitions of this process were made with INTENT_TIMEZONE={ZONE_NAME} and INTENT_START_DATE={START_DAY}; the settings "
             f"say {settings.timezone} and {settings.start_date}. Set both in the environment before intent_assets is imported."
         )
+
+
+def _watched(assets: list[dg.AssetsDefinition], live: bool) -> list[dg.AssetsDefinition]:
+    """With a source that grows, ingest and tags are expected once a day at least: the UI warns, then fails, when they are late."""
+    if not live:
+        return assets
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=30))
+    expected = {"raw_traces", "tagged_traces"}
+    return [
+        asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy)) if asset.key.path[-1] in expected else asset
+        for asset in assets
+    ]
 
 
 def _prefixed(project: str | None) -> list[dg.AssetsDefinition]:

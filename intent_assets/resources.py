@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from intent_assets.contracts import EmbeddingRunner, LabelFile, ParsedRows, Progress, SourceRow, Store, TagSink, TraceSource
+from intent_assets.errors import TryAgain
 from intent_assets.partitions import yesterday
 from intent_assets.settings import Settings
 
@@ -93,11 +94,20 @@ class Alerts:
         self._url = url
 
     def send(self, text: str) -> None:
-        """Post `{"text": text}`; raises when the receiver refuses, so that the sensor's tick shows it."""
+        """Post `{"text": text}`.
+
+        Raises:
+            TryAgain: the receiver cannot be reached or refuses, so that the sensor's tick shows it. Never with the URL, which
+                often holds a token.
+        """
         if self._url:
             import requests
 
-            requests.post(self._url, json={"text": text}, timeout=10).raise_for_status()
+            try:
+                requests.post(self._url, json={"text": text}, timeout=10).raise_for_status()
+            except requests.RequestException as error:
+                status = f"status {error.response.status_code}" if error.response is not None else type(error).__name__
+                raise TryAgain(f"INTENT_ALERT_URL: expected the receiver to take the alert, came {status}. Check the address.") from None
 
 
 def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:

@@ -1,26 +1,11 @@
-"""The environment of the tests, and projects to run jobs on.
+"""Projects to run jobs on, and the command line run in this process."""
 
-What a developer has set for this project must not reach the tests: `INTENT_…` variables are taken out, and the two that the
-package reads at import are set, so that a `.env` beside it cannot change them. One thread per process: the arrays here are
-small, and threads that wait for each other on a busy machine make every fit ten times as slow.
-"""
-
-import os
-
-for _name in [name for name in os.environ if name.startswith("INTENT_")]:
-    del os.environ[_name]
-os.environ.update({"INTENT_TIMEZONE": "UTC", "INTENT_START_DATE": "2025-01-01"})
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-import warnings
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-warnings.filterwarnings("ignore", module="dagster")
 
 from intent_assets_tests.project import Project
 
@@ -39,3 +24,38 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Proje
         return Project(tmp_path_factory.mktemp("project"), dict(environ))
 
     return make
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `intent-assets ARGUMENTS` for a project, in this process."""
+    from intent_assets.cli import main
+
+    def run(project: Project, *arguments: str, **environ: str) -> Said:
+        monkeypatch.chdir(project.root)
+        monkeypatch.setenv("COLUMNS", "200")
+        for name, value in {**project.variables(), **environ}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["intent-assets", *arguments])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return Said(int(str(code or 0)), printed.out, printed.err)
+
+    return run

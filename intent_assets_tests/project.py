@@ -76,8 +76,12 @@ class Project:
 
     def settings(self, **overrides: object) -> Settings:
         """Hashing embedder and files source, unless said otherwise."""
-        own = {"INTENT_EMBEDDER": "hashing", "INTENT_SOURCE": f"files:{self.traces}", **self.environ}
-        return read_settings(own, **{"store": str(self.root / "store"), "dagster_home": str(self.root / "home"), **overrides})
+        return read_settings(self.variables(), **overrides)
+
+    def variables(self) -> dict[str, str]:
+        """The environment of this project's commands."""
+        own = {"INTENT_EMBEDDER": "hashing", "INTENT_SOURCE": f"files:{self.traces}"}
+        return {**own, "INTENT_STORE": str(self.root / "store"), "INTENT_DAGSTER_HOME": str(self.root / "home"), **self.environ}
 
     @property
     def store(self) -> Store:

@@ -4,11 +4,10 @@ import errno
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from intent_assets.errors import BadInput, StopRun
+from intent_assets.errors import BadInput
 from intent_assets.tables import DAILY_TABLES, EMBEDDINGS, INTENT_METRICS, RAW_TRACES, REJECTED_ROWS, SUMMARIES, conform
 from intent_assets_tests.project import Project, Run
 from intent_assets_tests.traffic import DAYS, messages, row, rows, write_jsonl
@@ -89,12 +88,20 @@ def test_a_message_of_a_megabyte_is_summarised_and_tagged(project: Project) -> N
     summary = next(r for r in project.table(SUMMARIES).to_pylist() if r["trace_id"] == "t64")
     assert summary["represented_text"].startswith("Where is my parcel?") and len(summary["represented_text"]) <= 1_000
     stored = next(r for r in project.table(RAW_TRACES).to_pylist() if r["trace_id"] == "t64")
-    assert len(stored["text"]) == len(long.strip())
+    assert len(stored["text"]) > 100_000 and long.startswith(stored["text"][:100_000])
 
 
 @pytest.mark.parametrize(
     "text",
-    ["broken \ud800 surrogate", "a NUL \x00 byte", "أين طردي من فضلك؟", "\u202eright to left\u202c", "emoji 👩‍👩‍👧 only", "\ufeff bom", "[bold]markup[/bold]"],
+    [
+        "broken \ud800 surrogate",
+        "a NUL \x00 byte",
+        "أين طردي من فضلك؟",
+        "\u202eright to left\u202c",
+        "emoji 👩‍👩‍👧 only",
+        "\ufeff bom",
+        "[bold]markup[/bold]",
+    ],
     ids=["surrogate", "nul", "arabic", "override", "emoji", "bom", "markup"],
 )
 def test_odd_characters_travel_to_a_tag(project: Project, text: str) -> None:
@@ -125,8 +132,16 @@ def test_of_rows_with_one_id_the_last_wins_and_the_change_is_counted(project: Pr
 def test_times_are_read_where_they_can_be_and_rejected_with_a_reason_where_not(project: Project) -> None:
     good = messages(6)
     project.write_texts([m.text for m in good])
-    odd = {"no zone": f"{DAY}T10:00:00", "epoch": 1748858400, "future": "2099-01-01T00:00:00Z", "words": "last Tuesday", "too early": "1999-01-01T00:00:00Z"}
-    write_jsonl(project.traces / "odd.jsonl", [{"id": name, "timestamp": time, "input": "Where is my parcel?"} for name, time in odd.items()])
+    odd = {
+        "no zone": f"{DAY}T10:00:00",
+        "epoch": 1748858400,
+        "future": "2099-01-01T00:00:00Z",
+        "words": "last Tuesday",
+        "too early": "1999-01-01T00:00:00Z",
+    }
+    write_jsonl(
+        project.traces / "odd.jsonl", [{"id": name, "timestamp": time, "input": "Where is my parcel?"} for name, time in odd.items()]
+    )
     write_jsonl(project.traces / "odd.jsonl", [{"id": "none", "input": "hello"}], "a")
     run = project.run_well(days=ONE)
     stored = {r["trace_id"]: r["timestamp"].isoformat() for r in project.table(RAW_TRACES).to_pylist()}
@@ -144,7 +159,11 @@ def test_times_are_read_where_they_can_be_and_rejected_with_a_reason_where_not(p
 def test_malformed_lines_are_kept_apart_with_their_line_numbers(project: Project) -> None:
     path = project.write_texts([m.text for m in messages(8)])
     with path.open("ab") as handle:
-        handle.write(b'{"id": "cut", "timestamp": "2025-\n[1, 2]\n\xff\xfe not json\n"text"\n' + json.dumps(row("fine", DAY, "hello")).encode() + b"\n")
+        handle.write(
+            b'{"id": "cut", "timestamp": "2025-\n[1, 2]\n\xff\xfe not json\n"text"\n'
+            + json.dumps(row("fine", DAY, "hello")).encode()
+            + b"\n"
+        )
     run = project.run_well(days=ONE)
     assert {origin: reason.partition(",")[0] for origin, reason in rejected(project).items()} == {
         f"traces.jsonl:{n}": "expected a JSON object" for n in (65, 66, 67, 68)
@@ -266,10 +285,11 @@ def test_a_release_that_somebody_edited_is_refused_with_the_way_out(project: Pro
     (project.root / "store" / "release.json").write_text("{oops")
     run = project.run("tag_new_traces")
     assert "expected the JSON of a release" in run.failures and "intent-assets promote" in run.failures
-    assert isinstance(StopRun("x"), Exception)
 
 
-@pytest.mark.parametrize("texts", [["?"], ["...", "!!!", "??"], ["1", "22", "333", "4444"], ["x" * 1_000_000]], ids=["mark", "marks", "digits", "long word"])
+@pytest.mark.parametrize(
+    "texts", [["?"], ["...", "!!!", "??"], ["1", "22", "333", "4444"], ["x" * 1_000_000]], ids=["mark", "marks", "digits", "long word"]
+)
 def test_texts_without_words_are_decided_too(project: Project, texts: Sequence[str]) -> None:
     project.write_texts(texts)
     project.run_well(days=ONE)
@@ -277,8 +297,9 @@ def test_texts_without_words_are_decided_too(project: Project, texts: Sequence[s
     assert project.table(EMBEDDINGS).num_rows == len(texts)
 
 
-def test_a_folder_without_trace_files_is_named(project: Project, tmp_path: Path) -> None:
+def test_a_folder_without_trace_files_is_named(project: Project) -> None:
     project.traces.mkdir()
     (project.traces / "notes.txt").write_text("nothing here")
     run = project.run()
+    assert not run.ok
     assert "expected at least one trace file ending in .jsonl" in run.failures

@@ -64,7 +64,9 @@ class Message:
     text: str
 
 
-def messages(n_each: int, days: Sequence[str] = DAYS, *, intents: Iterable[str] = INTENTS, seed: int = 0, prefix: str = "t") -> list[Message]:
+def messages(
+    n_each: int, days: Sequence[str] = DAYS, *, intents: Iterable[str] = INTENTS, seed: int = 0, prefix: str = "t"
+) -> list[Message]:
     """`n_each` messages of every intent, spread over the days, in random order."""
     chance = random.Random(seed)
     asked = [(intent, _sentence(intent, chance)) for intent in intents for _ in range(n_each)]

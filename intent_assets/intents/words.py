@@ -1,10 +1,12 @@
-"""Words of messages for naming: tokens, rough stems, and the words that say nothing about an intent.
+"""Words of messages for naming: tokens, rough stems, the words that say nothing about an intent, and slot values.
 
 Other languages than English have short lists here; beyond that, words common to all clusters are left out by contrast.
 """
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,14 +33,27 @@ does did doing done has have had having been being time day days today tomorrow 
 much many long think thought wonder wondering looking look question questions monday tuesday wednesday thursday friday saturday
 sunday january february march april june july august september october november december one two three four five six seven eight
 nine ten hundred thousand am pm put give take see made seem seems happen happened happening happens come comes came keep keeps
-supposed olly alexa siri assistant bot
+supposed olly alexa siri assistant ago later earlier recent recently currently soon immediately quickly asap morning afternoon
+evening night noon midnight week weeks weekend month months year years hour hours minute minutes while moment couple several
+unable aware unaware unsure understand explain reason issue issues problem problems properly exactly certain specific particular
+near via per upon onto etc instead regarding concerning kindly guys anymore somewhere anywhere nothing sorry wait waiting waited
 """
+# What people say instead of asking for something; a cluster of little else is named by these.
+_GREETING_TEXT = """
+hi hello hey hiya yo thanks thank thankyou thx good morning afternoon evening night bye goodbye ok okay yes yeah yep no nope
+"""
+_GREETING = frozenset(_GREETING_TEXT.split())
+
 _CHAT = frozenset(_CHAT_TEXT.split())
-# German, French, Spanish, Italian, Portuguese
-_OTHER_TEXT = """
+_GERMAN_TEXT = """
 der die das den dem des ein eine einen einem einer und oder aber ist sind war bin habe hat haben ich du er sie es wir ihr mein
 meine meinen meiner nicht kein keine wie was wo wann warum kann kannst können möchte will bitte mit für auf von aus bei nach zu
-zum zur im am an in mir mich dir dich sich man noch schon auch nur le la les un une de et ou mais est sont suis je tu il elle nous
+zum zur im am an in mir mich dir dich sich man noch schon auch nur
+"""
+_GERMAN = frozenset(_GERMAN_TEXT.split())
+# French, Spanish, Italian, Portuguese
+_OTHER_TEXT = """
+le la les un une de et ou mais est sont suis je tu il elle nous
 vous ils mon ma mes ton votre vos ne pas que qui quoi comment où quand pourquoi peux pouvez puis veux voudrais avec pour sur dans
 par en au aux ce cette ces ai avez ont être fait faire el los las unos unas y o pero son soy yo tú él ella nosotros mi mis tus su
 sus no qué cómo dónde cuándo por para con sin del al se lo me te quiero puedo puede puedes necesito hay está estoy esta este como
@@ -54,15 +69,28 @@ _PARTICLES_AFTER = {
     "in": frozenset({"log", "logs", "logged", "logging", "sign", "signed", "signing", "check", "checked"}),
     "on": frozenset({"turn", "turned", "switch", "switched"}),
 }
+_PLACE = frozenset({"from", "to", "in", "near", "into", "between"})
+_GERMAN_ONLY = frozenset(["der", "das", "dem", "des", "ein", "eine", "einen", "ist", "sind", "ich", "du", "er", "sie", "es", "wir", "mein", "meine", "nicht", "wie", "wo", "kann", "bitte", "mit", "für", "von"])
+_FAR = 4  # words with more than three stop words between them make no phrase
+_PAUSE = ("", "", 0, "")
 _NOT = re.compile(r"^(not|never|cannot|cant|wont|dont|doesnt|didnt|isnt|wasnt|.*n't)$")
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one message in order; a break between sentences is an empty stem."""
+    """The telling words of one message in order; an empty stem stands between sentences and between words far apart.
+
+    Attributes:
+        stems: (n,) rough stems.
+        surfaces: (n,) the words as written, in lower case.
+        cased: (n,) 1 for a word written with a capital where none is due, -1 for one in lower case there, 0 where nobody can tell.
+        after: (n,) the preposition of place that stands directly before the word, empty if none does.
+    """
 
     stems: tuple[str, ...]
     surfaces: tuple[str, ...]
+    cased: tuple[int, ...]
+    after: tuple[str, ...]
 
 
 @cache
@@ -70,36 +98,74 @@ def stop_words() -> frozenset[str]:
     """Words that say nothing about an intent."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS) - _TELLING | _CHAT | _OTHER
+    return frozenset(ENGLISH_STOP_WORDS) - _TELLING | _CHAT | _GERMAN | _OTHER
 
 
-def words_of(text: str, drop_stop_words: bool = True) -> Words:
+@cache
+def _kept(drop_stop_words: bool, drop_greetings: bool) -> frozenset[str]:
+    return (stop_words() - (frozenset() if drop_greetings else _GREETING)) if drop_stop_words else frozenset()
+
+
+def words_of(text: str, drop_stop_words: bool = True, drop_greetings: bool = True) -> Words:
     """Telling words of a message: no stop words, numbers, addresses or single letters; at most MAX_TOKENS are read."""
-    dropped = stop_words() if drop_stop_words else frozenset()
-    stems: list[str] = []
-    surfaces: list[str] = []
-    since_not = 9
+    dropped = _kept(drop_stop_words, drop_greetings)
     tokens = _TOKEN.findall(_MASKED.sub(" ", unicodedata.normalize("NFKC", text[:4_000])))[:MAX_TOKENS]
-    before = ""
-    for token in tokens:
+    cased = _cased(tokens)
+    found: list[tuple[str, str, int, str]] = []
+    since_not, gap, before = 9, 0, ""
+    for token, case in zip(tokens, cased, strict=True):
         word = token.casefold().replace("’", "'")
-        since_not = 0 if _NOT.match(word) else since_not + 1
+        since_not, gap = (0 if _NOT.match(word) else since_not + 1), gap + 1
         if _BREAK.match(token):
-            stems.append("")
-            surfaces.append("")
+            found.append(_PAUSE)
             since_not = 9
-        elif surfaces and surfaces[-1] and _joins(before, word):
-            stems[-1] += "_" + word
-            surfaces[-1] += " " + word
+        elif found and found[-1][1] and _joins(before, word):
+            found[-1] = (found[-1][0] + "_" + word, found[-1][1] + " " + word, *found[-1][2:])
         elif word not in dropped and (len(word) > 2 or not word.isascii()):
-            shown = word.removesuffix("'s")
-            shown = shown[:12] if _WIDE.search(shown) else shown[:24]
-            negated = since_not <= 2
-            stems.append(("not_" if negated else "") + stem(word.removesuffix("'s")))
-            surfaces.append(("not " if negated else "") + shown)
-            since_not = 9
+            if gap > _FAR and found:
+                found.append(_PAUSE)
+            word = word.removesuffix("'s")
+            shown = word[:12] if _WIDE.search(word) else word[:24]
+            marks = ("not_", "not ") if since_not <= 2 else ("", "")
+            found.append((marks[0] + stem(word), marks[1] + shown, case, before if before in _PLACE else ""))
+            since_not, gap = 9, 0
         before = word
-    return Words(tuple(stems), tuple(surfaces))
+    return Words(*zip(*found, strict=True)) if found else Words((), (), (), ())
+
+
+def _cased(tokens: list[str]) -> list[int]:
+    """Per token what its writing tells (see Words.cased): nothing at the start of a sentence, in German, in messages all in capitals."""
+    starts = [place == 0 or bool(_BREAK.match(tokens[place - 1])) for place in range(len(tokens))]
+    inner = [token for token, first in zip(tokens, starts, strict=True) if not first and token.isalpha() and len(token) > 3]
+    shouted = len(inner) > 2 and sum(token[0].isupper() for token in inner) > 0.6 * len(inner)
+    if shouted or any(token in _GERMAN_ONLY for token in tokens):
+        return [0] * len(tokens)
+    return [0 if first or (len(token) > 1 and token.isupper()) else 1 if token[0].isupper() else -1 for token, first in zip(tokens, starts, strict=True)]
+
+
+def slot_values(messages: Iterable[Words]) -> frozenset[str]:
+    """Stems that fill slots, such as names of places, people and products.
+
+    They are mostly written with a capital within sentences, or stand bare after different prepositions of place:
+    `to china`, `in china`, `from china`.
+    """
+    total, capital, small = Counter[str](), Counter[str](), Counter[str]()
+    placed: dict[str, Counter[str]] = {}
+    for words in messages:
+        for word, case, after in zip(words.stems, words.cased, words.after, strict=True):
+            total[word] += 1
+            if case:
+                (capital if case > 0 else small)[word] += 1
+            if after:
+                placed.setdefault(word, Counter())[after] += 1
+    names = {word for word, count in capital.items() if count > small[word] * 1.2}
+    return frozenset(names | {word for word, places in placed.items() if word and _is_place(places, total[word])})
+
+
+def _is_place(places: Counter[str], total: int) -> bool:
+    """Whether a word stands mostly after bare prepositions of place, and after more than one; verbs only follow `to`."""
+    usual = sum(count >= max(2, 0.08 * total) for count in places.values())
+    return total >= 5 and usual >= 2 and sum(places.values()) >= 0.45 * total
 
 
 def _joins(before: str, word: str) -> bool:
