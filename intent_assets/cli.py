@@ -99,7 +99,7 @@ def tag(
 @app.command()
 def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…")] = None,
-    file: Annotated[Path | None, typer.Option(help="a file with one text per line")] = None,
+    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="a file with one text per line")] = None,
     top: Annotated[int, typer.Option(min=1, help="how many of the best intents to tell")] = 3,
     store: StoreOption = None,
 ) -> None:

@@ -5,17 +5,21 @@ Also keeps that home in order: it holds a copy of the project's dagster.yaml, an
 
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.execution.plan.objects import StepFailureData
+from dagster._utils.error import SerializableErrorInfo
 
 from intent_assets.definitions import build_definitions
 from intent_assets.settings import Settings, project_root
 
 PROCESS_TAG = "intent_assets/process"
+RESOURCES_FAILED = dg.DagsterEventType.RESOURCE_INIT_FAILURE
+# Where there is no project's dagster.yaml: nothing phones home.
+DEFAULT_YAML = b"telemetry:\n  enabled: false\n"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -34,9 +38,9 @@ def dagster_instance(settings: Settings) -> dg.DagsterInstance:
     home.mkdir(parents=True, exist_ok=True)
     ours = project_root() / "dagster.yaml"
     theirs = home / "dagster.yaml"
-    if ours.exists() and (not theirs.exists() or theirs.read_bytes() != ours.read_bytes()):
-        shutil.copyfile(ours, theirs)
-    theirs.touch()
+    wanted = ours.read_bytes() if ours.exists() else DEFAULT_YAML
+    if not theirs.exists() or (ours.exists() and theirs.read_bytes() != wanted):
+        theirs.write_bytes(wanted)
     return dg.DagsterInstance.from_config(str(home))
 
 
@@ -71,19 +75,26 @@ def run_job(
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    said = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            failure = data.user_failure_data
-            cause = data.error.cause if data.error else None
-            message = (
-                (failure.description if failure else None)
-                or (cause.message if cause else None)
-                or (data.error.message if data.error else "")
-            )
-            said.append(f"{event.step_key}: {message.strip()}")
-    return said
+    """What each failed step and check said; when no step began, what the resources said."""
+    checks = [
+        f"{check.asset_key.path[-1]}: {check.description or check.check_name}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    steps = [f"{event.step_key}: {_step_said(event.step_failure_data)}" for event in result.all_events if event.is_step_failure]
+    unready = [_said(event.engine_event_data.error) for event in result.all_events if event.event_type == RESOURCES_FAILED]
+    return [*steps, *checks] or unready
+
+
+def _step_said(data: StepFailureData) -> str:
+    own = data.user_failure_data.description if data.user_failure_data else None
+    return (own or _said(data.error and (data.error.cause or data.error))).strip()
+
+
+def _said(error: SerializableErrorInfo | None) -> str:
+    """An error's text without the name of its class where the text is written for the user."""
+    message = error.message.strip() if error else "failed"
+    return message.partition(": ")[2] if message.startswith("intent_assets.errors.") else message
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -35,6 +35,8 @@ def show_diff(store: Store, old: int | None, new: int | None) -> None:
 def write_taxonomy(store: Store, file: Path) -> None:
     """Write the newest version to a file."""
     taxonomy = require_taxonomy(store.artifacts)
+    if not file.absolute().parent.is_dir():
+        raise BadInput(f"taxonomy export: expected a folder to write to, there is none at {file.parent}.")
     file.write_text(to_yaml(taxonomy), "utf-8")
     terminal.say(f"Taxonomy v{taxonomy.version:04d} written to {file}. Edit it, then: intent-assets taxonomy import {file}")
 

@@ -104,10 +104,15 @@ def find_made_from(artifacts: ArtifactStore, folder: str, made_from: str) -> Ver
 
 
 def save_folder(artifacts: ArtifactStore, folder: str, files: Mapping[str, bytes], made_from: str) -> Version:
-    """Store a new version; `files` holds its `manifest.json`, which is written last."""
+    """Store a new version; `files` holds its `manifest.json`, which is written last.
+
+    The number is claimed first, so that two runs at once make two versions and never mix their files.
+    """
     number = max(numbers(artifacts, folder), default=0) + 1
+    while not artifacts.swap(f"{folder}/{version_name(number)}/{MADE_FROM}", None, made_from.encode()):
+        number += 1
     path = f"{folder}/{version_name(number)}"
-    for name, content in {**files, MADE_FROM: made_from.encode()}.items():
+    for name, content in files.items():
         if name != MANIFEST:
             artifacts.put(f"{path}/{name}", content)
     artifacts.put(f"{path}/{MANIFEST}", files[MANIFEST])

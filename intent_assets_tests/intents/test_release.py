@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +55,20 @@ def test_a_version_without_its_manifest_does_not_exist(tmp_path: Path) -> None:
     assert save_folder(files, "clusters", {"manifest.json": b"{}"}, "input-2").number == 3
     with pytest.raises(MissingUpstream, match="expected v0002, stored: v0001, v0002, v0003"):
         require_folder(files, "clusters", 2)
+
+
+def test_two_writers_at_once_get_two_versions(tmp_path: Path) -> None:
+    files = StoreFiles(str(tmp_path))
+
+    def save(number: int) -> int:
+        return save_folder(files, "clusters", {"manifest.json": b"{}", "rows": b"%d" % number}, f"input-{number}").number
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(save, range(8)))
+    assert sorted(made) == list(range(1, 9))
+    for number, version in enumerate(made):
+        assert files.get(f"clusters/{version_name(version)}/rows") == b"%d" % number
+        assert files.get(f"clusters/{version_name(version)}/made_from") == b"input-%d" % number
 
 
 def test_the_same_input_finds_the_version_it_made(tmp_path: Path) -> None:
