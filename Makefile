@@ -35,7 +35,7 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy intent_assets
-	@$(OFFLINE) $(BIN)/python -m pytest
+	@$(OFFLINE) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/mypy intent_assets

@@ -12,4 +12,4 @@ for _name in [name for name in os.environ if name.startswith("INTENT_")]:
 os.environ.update({"INTENT_TIMEZONE": "UTC", "INTENT_START_DATE": "2025-01-01"})
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.update({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DAGSTER_DISABLE_TELEMETRY": "1"})

@@ -265,7 +265,7 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_what_is_stored_stays(
     assert not run.ok
     assert expected in told(run)
     assert project.files() == before
-    assert not [p for p in (project.root / "store").rglob(".tmp-*")]
+    assert not list((project.root / "store").rglob(".tmp-*"))
     project.run_well("tag_new_traces", ONE)
     assert len(project.tags()) == len(asked) + 8
     assert {k: project.tags()[k] for k in tags} == tags

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from dagster import DagsterInstance
 
 from intent_assets.tables import TAGGED_TRACES
 from intent_assets_tests.conftest import Command
@@ -75,21 +76,21 @@ def test_a_run_can_cover_some_days_only(command: Command, project: Project) -> N
             "expected traces between 2025-03-01 and 2025-03-02; the source has 3 day(s)",
         ),
         (("run", "--discover"), "--discover goes with --labels FILE"),
-        (("run", "--source", "files:/nowhere/at/all"), "/nowhere/at/all: expected at least one trace file"),
+        (("run", "--source", "files:/nowhere/at/all"), "/nowhere/at/all: expected a trace file, a folder of them or a glob"),
         (("run", "--source", "langfuse"), "export the traces and use files:<path or glob>"),
         (("run", "--no-such-option"), "No such option"),
         (("run", "--from", "yesterday"), "expected a calendar day as YYYY-MM-DD"),
         (("tag", "--since", "01.02.2026"), "expected a calendar day as YYYY-MM-DD"),
         (("predict",), "expected texts as arguments or --file FILE"),
         (("predict", "--file", "/nowhere.txt"), "/nowhere.txt"),
-        (("promote", "77"), "expected v0077"),
         (("traces", "--intent", "nothing_like_it_zzz"), "No intent is named 'nothing_like_it_zzz'"),
         (("export", "tags.xlsx"), "expected a file name ending in .csv, .jsonl or .parquet, came tags.xlsx"),
+        (("export", "tags.csv", "--from", "soon"), "expected a calendar day as YYYY-MM-DD"),
         (("export", "tags.csv", "--from", "2031-01-01"), "expected tagged days between 2031-01-01 and the last"),
-        (("export", "no/such/folder/tags.csv"), "no/such/folder"),
+        (("export", "no/such/folder/tags.csv"), "expected a folder to write to, there is none at no/such/folder"),
         (("taxonomy", "import", "/nowhere.yaml"), "expected a YAML file, there is none at /nowhere.yaml"),
         (("taxonomy", "show", "--version", "9"), "expected v0009"),
-        (("taxonomy", "export", "no/such/folder/x.yaml"), "no/such/folder"),
+        (("taxonomy", "export", "no/such/folder/x.yaml"), "expected a folder to write to, there is none at no/such/folder"),
         (("quality", "--gold", "/nowhere.csv"), "/nowhere.csv"),
         (("frobnicate",), "No such command"),
     ],
@@ -136,6 +137,30 @@ def test_a_failed_run_ends_with_1_and_says_why_and_which(command: Command, proje
     assert "clusters: expected embeddings" in said.err.replace("\n", " ")
     assert re.search(r"Run [0-9a-f]{8} of whole_pipeline failed. What was stored is kept", said.err)
     assert "Traceback" not in said.err + said.out
+
+
+def test_a_check_that_stopped_the_run_is_told(command: Command, project: Project) -> None:
+    project.write_texts(["fine"])
+    with (project.traces / "rubbish.jsonl").open("w") as handle:
+        handle.writelines(f"not json {n}\n" for n in range(5))
+    said = command(project, "run")
+    assert said.code == FAILED
+    assert "raw_traces: 5 of 6 rows were rejected; reasons are in the rejected_rows table." in said.err
+    assert "Traceback" not in said.err
+
+
+def test_promoting_what_was_never_trained_fails_and_says_what_there_is(command: Command, ran: Project) -> None:
+    said = command(ran, "promote", "77")
+    assert said.code == FAILED
+    assert "classifier: expected v0077, stored: v0001" in said.err
+
+
+def test_nothing_phones_home(command: Command, project: Project) -> None:
+    project.write(messages(2))
+    assert command(project, "run").code == DONE
+    with DagsterInstance.from_config(str(project.root / "home")) as instance:
+        assert instance.get_settings("telemetry") == {"enabled": False}
+    assert not list((project.root / "home").rglob("event.log"))
 
 
 def test_predict_prints_one_line_of_json_per_text(command: Command, ran: Project, tmp_path: Path) -> None:
@@ -240,9 +265,8 @@ def test_the_doctor_tells_what_is_broken_and_ends_with_1(command: Command, ran: 
 def test_help_names_every_command(command: Command, ran: Project) -> None:
     said = command(ran, "--help")
     assert said.code == DONE
-    assert all(
-        name in said.out for name in "run tag predict traces quality report export promote doctor label estimate retract taxonomy".split()
-    )
+    commands = "run tag predict traces quality report export promote doctor label estimate retract taxonomy"
+    assert set(commands.split(" ")) <= set(re.findall(r"\w+", said.out))
 
 
 def test_what_is_new_is_tagged_and_nothing_is_done_twice(command: Command, project: Project) -> None:

@@ -6,13 +6,14 @@ import pyarrow as pa
 
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
-from intent_assets.intents.days import check_days
+from intent_assets.intents.days import check_day
 from intent_assets.tables import TAGGED_TRACES
 
 
 def export_tags(store: Store, file: Path, from_day: str | None, to_day: str | None) -> int:
     """Write TAGGED_TRACES rows, a day at a time, and return how many."""
-    check_days(from_day, to_day)
+    for day in filter(None, (from_day, to_day)):
+        check_day(day)
     days = [d for d in store.tables.days(TAGGED_TRACES) if (from_day or d) <= d <= (to_day or d)]
     if not days:
         raise BadInput(f"export: expected tagged days between {from_day or 'the first'} and {to_day or 'the last'}; none are stored.")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.execution.plan.objects import StepFailureData
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
+from filelock import FileLock
 
 from intent_assets.definitions import build_definitions
 from intent_assets.settings import Settings, project_root
@@ -41,7 +42,8 @@ def dagster_instance(settings: Settings) -> dg.DagsterInstance:
     wanted = ours.read_bytes() if ours.exists() else DEFAULT_YAML
     if not theirs.exists() or (ours.exists() and theirs.read_bytes() != wanted):
         theirs.write_bytes(wanted)
-    return dg.DagsterInstance.from_config(str(home))
+    with FileLock(home / ".opening.lock"):  # two first commands at once would both make the databases
+        return dg.DagsterInstance.from_config(str(home))
 
 
 def run_job(

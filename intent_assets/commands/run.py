@@ -8,7 +8,7 @@ from intent_assets.commands import terminal
 from intent_assets.commands.launch import run_job
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
-from intent_assets.intents.days import check_days
+from intent_assets.intents.days import check_day
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
 from intent_assets.resources import make_source, open_store, utc_now
@@ -22,7 +22,8 @@ CURSOR = "_marks/command_tag"
 
 def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -> None:
     """Run `whole_pipeline` over the source's days, then show what came out."""
-    check_days(from_day, to_day)
+    for day in filter(None, (from_day, to_day)):
+        check_day(day)
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
     found = source.look(None).days
@@ -38,7 +39,8 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
 
 def tag_new(settings: Settings, since: str | None) -> None:
     """Run `tag_new_traces` over the days that have something new since the last call."""
-    check_days(since)
+    if since:
+        check_day(since)
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
     store = open_store(settings)

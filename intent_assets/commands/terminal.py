@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 PIPE_WIDTH = 140  # of tables when the output is a file or a pipe
 
 
 def _console(stderr: bool) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=PIPE_WIDTH)
+    # `:heart:` in a text is no emoji here.
+    console = Console(stderr=stderr, emoji=False)
+    return console if console.is_terminal else Console(stderr=stderr, emoji=False, width=PIPE_WIDTH)
 
 
 console = _console(stderr=False)
@@ -73,12 +75,11 @@ def table(title: str, rows: Sequence[Mapping[str, object]], right: Sequence[str]
     console.print(shown)
 
 
-def _text(value: object) -> str:
-    from rich.markup import escape
-
+def _text(value: object) -> Text:
+    """The value as it is: neither markup nor emoji names mean anything in what users wrote."""
     if value is None:
-        return ""
-    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
+        return Text("")
+    return Text(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 
 def say(text: str) -> None:

@@ -1,29 +1,38 @@
-"""The offline teacher's names: a few words that many messages of a cluster share and its sibling clusters do not.
+"""The offline teacher's names: two or three words that many messages of a cluster share and its sibling clusters do not.
 
-Words are weighed by how much more often they occur in the cluster than in its nearest siblings and in all messages (class-based
-contrast, after Grootendorst 2022's c-TF-IDF); a name is the best ordered pair or triple of them, as people write it.
+Words and phrases are weighed by how much more often they occur in the cluster than in its nearest siblings and in all messages
+(class-based contrast, after Grootendorst 2022's c-TF-IDF); a name is a phrase as people write it, small words dropped. Slot values
+(words.py) name a cluster only where nothing else does.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
 from intent_assets.intents.intent_names import name_key, normalise_name
-from intent_assets.intents.words import Words, emoji_words, words_of
+from intent_assets.intents.words import Reading, emoji_words, language_of, messages_of, read, slot_values, telling_stems, words_of
 
 MAX_EXAMPLE_CHARS = 200
+MAX_DEFINITION_CHARS = 160
 N_EXAMPLES = 5
 _N_READ = 300  # messages of a cluster that are read for its name, the most central ones
+_N_LANGUAGE = 60  # messages of a cluster whose language is looked at
 _N_SIBLINGS = 6
-_N_WORDS = 12
-_WINDOW = 4  # words of a name stand at most this many telling words apart
+_N_WORDS = 14  # most telling words of a cluster that its name is made of
 _FLOOR = 0.02  # shares below this are chance
-_TRIPLE_BONUS = 1.45  # three words are rarer than two; without this they would never win
+_PHRASE = 1.6  # what a phrase as such counts beside its words
+_ALIKE = 0.12  # messages of which this share has one phrase are about one thing
+_CLOSE = 0.3  # a phrase of three this often among its parts wins over them
+_SEEN = 0.07  # or more: share of messages that such a phrase needs
+_TRIPLE_BONUS = 1.1
+_VALUE_WORTH = 0.3  # what a slot value counts beside another word
+_TOPIC = 0.5  # a slot value in this share of the messages is what they are about
+_SINGLE = 0.55  # what a lone word counts beside phrases
+_GOOD_ENOUGH = 0.45  # a name apart from the others is taken when it is worth this share of the best one
 
 Labels = npt.NDArray[np.int64]
 
@@ -36,17 +45,6 @@ class ClusterName:
     name: str
     definition: str
     examples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """The words of the most central messages of one cluster, in order of centrality."""
-
-    messages: list[Words]
-    stems: list[set[str]]
-
-    def share(self, stem: str) -> float:
-        return sum(stem in found for found in self.stems) / max(1, len(self.stems))
 
 
 def name_clusters(
@@ -73,20 +71,26 @@ def name_clusters(
         return []
     centres = centre_rows(vectors, labels, present)
     members = {c: _by_centrality(vectors, labels, c, centre) for c, centre in zip(present, centres, strict=True)}
-    readings = {c: _read([texts[i] for i in rows[:_N_READ]]) for c, rows in members.items()}
+    messages = {c: messages_of([texts[i] for i in rows[:_N_READ]]) for c, rows in members.items()}
+    values = slot_values(words for found in messages.values() for words in found)
+    readings = {c: read(found, values) for c, found in messages.items()}
     everywhere = _shares(readings.values())
     siblings = _siblings(present, centres)
-    used = [_word_set(name) for name in taken]
+    used = [telling_stems(name) for name in taken]
     keys = {name_key(name) for name in taken}
+    languages = {c: Counter(language_of(texts[i]) for i in rows[:_N_LANGUAGE]) for c, rows in members.items()}
     made = []
     for cluster in present if wanted is None else [c for c in present if c in wanted]:
-        shown = _examples(texts, vectors, members[cluster], redact)
-        ranked = _candidates(readings[cluster], [readings[s] for s in siblings[cluster]], everywhere)
-        name, surfaces = _free_name(ranked, readings[cluster], [texts[i] for i in members[cluster][:20]], used, keys)
-        used.append(_word_set(name))
+        reading = readings[cluster]
+        weights = _weights(reading, [readings[s] for s in siblings[cluster]], everywhere, values)
+        ranked = _candidates(reading, [readings[s] for s in siblings[cluster]], weights, values)
+        name = _language_name(reading, ranked, languages, cluster, keys) or _free_name(
+            ranked, reading, [texts[i] for i in members[cluster][:20]], used, keys
+        )
+        used.append(telling_stems(name))
         keys.add(name_key(name))
-        also = _also(ranked, readings[cluster], surfaces)
-        made.append(ClusterName(cluster, name, _definition(name, surfaces, also, shown), shown))
+        shown = _examples(texts, vectors, members[cluster], telling_stems(name), redact)
+        made.append(ClusterName(cluster, name, _definition(shown, _typical_words(reading, weights), redact), shown))
     return made
 
 
@@ -109,52 +113,60 @@ def _siblings(present: Sequence[int], centres: Vectors) -> dict[int, list[int]]:
     return {c: [present[j] for j in row] for c, row in zip(present, order, strict=True)}
 
 
-def _read(messages: Sequence[str]) -> _Reading:
-    read = [words_of(text) for text in messages]
-    if not any(any(words.stems) for words in read):
-        read = [words_of(text, drop_stop_words=False) for text in messages]
-    return _Reading(read, [set(words.stems) - {""} for words in read])
-
-
-def _shares(readings: Iterable[_Reading]) -> dict[str, float]:
+def _shares(readings: Collection[Reading]) -> dict[str, float]:
     """Share of clusters' messages with each stem, every cluster counting alike."""
     total: dict[str, float] = {}
-    n = 0
     for reading in readings:
-        n += 1
-        counts = Counter(stem for found in reading.stems for stem in found)
-        for stem, count in counts.items():
-            total[stem] = total.get(stem, 0.0) + count / max(1, len(reading.stems))
-    return {stem: value / max(1, n) for stem, value in total.items()}
+        for word, messages in reading.words.items():
+            total[word] = total.get(word, 0.0) + messages.bit_count() / reading.n
+    return {word: value / len(readings) for word, value in total.items()}
 
 
-def _candidates(reading: _Reading, siblings: Sequence[_Reading], everywhere: Mapping[str, float]) -> list[tuple[str, ...]]:
-    """Ordered word groups (stems), the best name first; single words come last."""
-    n = max(1, len(reading.stems))
-    weights = _weights(reading, siblings, everywhere)
-    top = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_N_WORDS]
-    outside = [(_groups(s, top), max(1, len(s.stems))) for s in siblings]
-    ranked = []
-    for group, (count, order) in _groups(reading, top).items():
-        if count < 2 and n > 3:
-            continue
-        beside = sum(found[group][0] / size for found, size in outside if group in found) / max(1, len(outside))
-        length = 1.0 if len(group) == 2 else _TRIPLE_BONUS
-        ranked.append((length * _worth(count / n, beside) + 0.5 * float(np.mean([weights[stem] for stem in group])), order))
-    ranked.sort(key=lambda item: (-item[0], item[1]))
-    loose = [tuple(top[:2])] if len(top) > 1 else []
-    return [order for _, order in ranked] + loose + [(stem,) for stem in top]
-
-
-def _weights(reading: _Reading, siblings: Sequence[_Reading], everywhere: Mapping[str, float]) -> dict[str, float]:
+def _weights(reading: Reading, siblings: Sequence[Reading], everywhere: Mapping[str, float], values: Collection[str]) -> dict[str, float]:
     """How telling each stem is: much in this cluster, little in its siblings and everywhere."""
-    n = max(1, len(reading.stems))
     weights = {}
-    for stem, count in Counter(stem for found in reading.stems for stem in found).items():
-        share = count / n
-        beside = sum(s.share(stem) for s in siblings) / max(1, len(siblings)) if share > 0.04 else 0.0
-        weights[stem] = _worth(share, 0.6 * beside + 0.4 * everywhere[stem]) + 0.15 * share
+    for word in reading.words:
+        share = reading.share(word)
+        beside = sum(s.share(word) for s in siblings) / max(1, len(siblings)) if share > 0.04 else 0.0
+        weight = _worth(share, 0.6 * beside + 0.4 * everywhere[word]) + 0.15 * share
+        weights[word] = weight * (_VALUE_WORTH if word in values and weight > 0 and share < _TOPIC else 1.0)
     return weights
+
+
+def _is_common(word: str, reading: Reading) -> bool:
+    return reading.n <= 5 or reading.share(word) >= max(0.04, 1.5 / reading.n)
+
+
+def _candidates(
+    reading: Reading, siblings: Sequence[Reading], weights: Mapping[str, float], values: Collection[str]
+) -> list[tuple[float, tuple[str, ...]]]:
+    """Phrases (stems) of the most telling words with their worth, the best name first; single words come last."""
+    top = sorted((w for w in weights if _is_common(w, reading)), key=lambda word: (-weights[word], word))[:_N_WORDS]
+    telling = set(top)
+    worth: dict[tuple[str, ...], float] = {}
+    for phrase in sorted({*reading.phrases, *reading.linked, *reading.loose}, key=lambda phrase: (len(phrase), phrase)):
+        if not telling.issuperset(phrase) or reading.near(phrase) < max(_least(reading, phrase), reading.near(phrase[::-1])):
+            continue
+        beside = sum(s.coverage(phrase) for s in siblings) / max(1, len(siblings))
+        worth[phrase] = _PHRASE * _worth(reading.coverage(phrase), beside) + _words_worth(phrase, weights)
+        if len(phrase) > 2 and top[0] in phrase and reading.near(phrase) > _SEEN:
+            parts = [part for part in (phrase[:2], phrase[1:]) if part in worth and reading.near(phrase) >= _CLOSE * reading.near(part)]
+            worth[phrase] = max([worth[phrase], *(_TRIPLE_BONUS * worth[part] for part in parts if len(parts) > 1)])
+    worth |= {(word,): _SINGLE * _words_worth((word,), weights) for word in top}
+    for phrase in worth:
+        if any(word in values and reading.share(word) < _TOPIC for word in phrase):
+            worth[phrase] *= _VALUE_WORTH
+    return sorted(((value, phrase) for phrase, value in worth.items()), key=lambda item: (-item[0], item[1]))
+
+
+def _least(reading: Reading, phrase: tuple[str, ...]) -> float:
+    """How near together a phrase must stand to be more than chance."""
+    return (1.1 if reading.n > 40 or len(phrase) > 2 else 0.6 if reading.n > 3 else 0.0) / reading.n
+
+
+def _words_worth(phrase: tuple[str, ...], weights: Mapping[str, float]) -> float:
+    """What the words of a phrase tell by themselves; the best one counts most, because the others only say more of it."""
+    return 0.4 * max(weights[word] for word in phrase) + 0.4 * float(np.mean([weights[word] for word in phrase]))
 
 
 def _worth(inside: float, outside: float) -> float:
@@ -162,47 +174,41 @@ def _worth(inside: float, outside: float) -> float:
     return inside * float(np.log((inside + _FLOOR) / (outside + _FLOOR)))
 
 
-def _groups(reading: _Reading, top: Sequence[str]) -> dict[frozenset[str], tuple[int, tuple[str, ...]]]:
-    """Pairs and triples of top words that stand near each other: number of messages and the most usual order."""
-    orders: dict[frozenset[str], Counter[tuple[str, ...]]] = {}
-    for words in reading.messages:
-        for stems in _near_each_other(words.stems, frozenset(top)):
-            orders.setdefault(frozenset(stems), Counter())[stems] += 1
-    return {group: (sum(found.values()), min(found, key=lambda o: (-found[o], o))) for group, found in orders.items()}
-
-
-def _near_each_other(stems: Sequence[str], wanted: frozenset[str]) -> set[tuple[str, ...]]:
-    """Ordered pairs and triples of different wanted stems within one sentence, at most _WINDOW apart."""
-    places = [place for place, stem in enumerate(stems) if stem in wanted][:14]
-    found = set()
-    for size in (2, 3):
-        for chosen in combinations(places, size):
-            group = tuple(stems[place] for place in chosen)
-            one_sentence = "" not in stems[chosen[0] : chosen[-1]]
-            if chosen[-1] - chosen[0] <= _WINDOW and one_sentence and len(set(group)) == size:
-                found.add(group)
-    return found
+def _language_name(
+    reading: Reading,
+    ranked: Sequence[tuple[float, tuple[str, ...]]],
+    languages: Mapping[int, Counter[str]],
+    cluster: int,
+    keys: Collection[str],
+) -> str:
+    """A name for messages that have little but their language in common, while most others are in another; empty if this is none."""
+    language, n = languages[cluster].most_common(1)[0]
+    usual = sum((Counter({found.most_common(1)[0][0]: 1}) for found in languages.values()), Counter[str]()).most_common(1)[0][0]
+    alike = ranked and max(reading.near(phrase) for _, phrase in ranked[:3]) >= _ALIKE
+    name = f"messages_in_{language}"
+    return "" if language == usual or n < 0.6 * languages[cluster].total() or reading.n < 10 or alike or name_key(name) in keys else name
 
 
 def _free_name(
-    ranked: Sequence[tuple[str, ...]], reading: _Reading, typical: Sequence[str], used: Sequence[frozenset[str]], keys: Collection[str]
-) -> tuple[str, list[str]]:
-    """The best candidate that is not near a used name, and its words; else a longer one, else a numbered one."""
-    surface = _surfaces(reading)
-    groups = [order for order in ranked if len(order) > 1] or list(ranked)
-    for apart in (_apart, _other):
-        for order in groups:
-            name = normalise_name(" ".join(surface[stem] for stem in order))
-            if name_key(name) not in keys and all(apart(_word_set(name), other) for other in used):
-                return name, [surface[stem] for stem in order]
-    words = [surface[stem] for stem in groups[0]] if groups else _wordless(typical)
-    base = normalise_name(" ".join(words))
+    ranked: Sequence[tuple[float, tuple[str, ...]]],
+    reading: Reading,
+    typical: Sequence[str],
+    used: Sequence[frozenset[str]],
+    keys: Collection[str],
+) -> str:
+    """The best candidate that is not near a used name; else the best other than those; else a numbered one."""
+    for apart, least in ((_apart, _GOOD_ENOUGH), (_other, _GOOD_ENOUGH), (_apart, -np.inf), (_other, -np.inf)):
+        for worth, phrase in ranked:
+            name = _written(phrase, reading)
+            if worth >= least * ranked[0][0] and name_key(name) not in keys and all(apart(telling_stems(name), other) for other in used):
+                return name
+    base = _written(ranked[0][1], reading) if ranked else normalise_name(" ".join(_wordless(typical)))
     number = 1
     name = base
     while name_key(name) in keys:
         number += 1
         name = f"{base}_{number}"
-    return name, words
+    return name
 
 
 def _apart(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -213,19 +219,21 @@ def _other(one: frozenset[str], other: frozenset[str]) -> bool:
     return one != other
 
 
-def _word_set(name: str) -> frozenset[str]:
-    from intent_assets.intents.words import stem
+def _written(phrase: tuple[str, ...], reading: Reading) -> str:
+    """The name in the form in which the phrase was most often written; `not working` rather than `not work`."""
+    forms = reading.forms.get(phrase) or Counter({tuple(_form(word, reading) for word in phrase): 1})
+    shown = min(forms, key=lambda form: (-forms[form], len("".join(form)), form))
+    return normalise_name(
+        " ".join(_form(word, reading) if word.startswith("not_") else form for word, form in zip(phrase, shown, strict=True))
+    )
 
-    return frozenset(stem(word) for word in name.split("_"))
 
-
-def _surfaces(reading: _Reading) -> dict[str, str]:
-    """The most usual form of every stem."""
-    forms: dict[str, Counter[str]] = {}
-    for words in reading.messages:
-        for stem, surface in zip(words.stems, words.surfaces, strict=True):
-            forms.setdefault(stem, Counter())[surface] += 1
-    return {stem: min(found, key=lambda form: (-found[form], len(form), form)) for stem, found in forms.items()}
+def _form(word: str, reading: Reading) -> str:
+    """The most usual form of a stem."""
+    forms = reading.forms[(word,)]
+    usual = min(forms, key=lambda form: (-forms[form], len(form[0]), form))[0]
+    doing = [form[0] for form in forms if form[0].startswith("not ") and form[0].endswith("ing")]
+    return min(doing) if doing and not usual.endswith("ed") else usual
 
 
 def _wordless(typical: Sequence[str]) -> list[str]:
@@ -235,11 +243,14 @@ def _wordless(typical: Sequence[str]) -> list[str]:
     return ["unclear", "messages"]
 
 
-def _examples(texts: Sequence[str], vectors: Vectors, members: Labels, redact: Callable[[str], str] | None) -> tuple[str, ...]:
-    """Up to five distinct messages: the most central one, then each time the one least like those chosen, of the central half."""
+def _examples(
+    texts: Sequence[str], vectors: Vectors, members: Labels, named: Collection[str], redact: Callable[[str], str] | None
+) -> tuple[str, ...]:
+    """Up to five distinct messages: a typical one, then each time the one least like those chosen, of the central half."""
     pool = members[: max(2 * N_EXAMPLES, len(members) // 2)][:400]
     chosen: list[str] = []
     nearest = np.full(len(pool), -2.0)
+    nearest[_typical([texts[i] for i in pool[:30]], named)] = -3.0
     spent = np.zeros(len(pool), bool)
     while len(chosen) < N_EXAMPLES and not spent.all():
         best = int(np.where(spent, np.inf, nearest).argmin())
@@ -251,6 +262,12 @@ def _examples(texts: Sequence[str], vectors: Vectors, members: Labels, redact: C
     return tuple(chosen)
 
 
+def _typical(central: Sequence[str], named: Collection[str]) -> int:
+    """The place of the first short message with all words of the name, else with most of them."""
+    fits = [(3 <= len(text.split()) <= 12) * (1 + len({*words_of(text).stems} & {*named})) for text in central]
+    return int(np.argmax(fits))
+
+
 def shorten(text: str, limit: int = MAX_EXAMPLE_CHARS) -> str:
     """The text on one line, cut at a word to at most `limit` characters."""
     line = " ".join(text.split())
@@ -260,19 +277,14 @@ def shorten(text: str, limit: int = MAX_EXAMPLE_CHARS) -> str:
     return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut) + "…"
 
 
-def _also(ranked: Sequence[tuple[str, ...]], reading: _Reading, named: Sequence[str]) -> list[str]:
-    """Up to three further words of the cluster that are not in its name."""
-    surface = _surfaces(reading)
-    common = sorted({stem for order in ranked for stem in order}, key=lambda stem: (-reading.share(stem), stem))
-    return [surface[stem] for stem in common if surface[stem] not in named and reading.share(stem) >= 0.1][:3]
+def _typical_words(reading: Reading, weights: Mapping[str, float]) -> list[str]:
+    """The words that tell the cluster apart, as they are mostly written."""
+    telling = sorted(weights, key=lambda word: (-weights[word], word))
+    return [_form(word, reading) for word in telling if reading.share(word) >= 0.08][:4]
 
 
-def _definition(name: str, named: Sequence[str], also: Sequence[str], shown: Sequence[str]) -> str:
-    """One sentence from the cluster's words and its most central message."""
-    about = " ".join(named) or name.replace("_", " ")
-    words = [f"“{word}”" for word in also]
-    listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
-    mention = f" and mention {listed}" if len(words) == 1 else f" and often mention {listed}" if words else ""
-    typical = f", for example: “{shorten(shown[0], 120)}”" if shown else ""
-    end = "" if typical.endswith((".”", "?”", "!”")) else "."
-    return f"Users who write about “{about}”{mention}{typical}{end}"
+def _definition(shown: Sequence[str], words: Sequence[str], redact: Callable[[str], str] | None) -> str:
+    """One sentence from the cluster's typical message and words."""
+    listed = (redact or str)(", ".join(words))
+    start = f"Messages such as “{shorten(shown[0], MAX_DEFINITION_CHARS - len(listed) - 40)}”" if shown else "Messages without words"
+    return f"{start}; typical words: {listed}." if listed else f"{start}."

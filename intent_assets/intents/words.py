@@ -1,4 +1,4 @@
-"""Words of messages for naming: tokens, rough stems, the words that say nothing about an intent, and slot values.
+"""Words and phrases of messages for naming: tokens, rough stems, slot values, and the words that say nothing about an intent.
 
 Other languages than English have short lists here; beyond that, words common to all clusters are left out by contrast.
 """
@@ -6,14 +6,14 @@ Other languages than English have short lists here; beyond that, words common to
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 MAX_TOKENS = 80  # the request stands near the start of a long message
 _MASKED = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|<[^>\s]{1,40}>|\[[A-Z_ ]{2,30}\]|\S*\d\S*")  # addresses, masks, numbers
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[.!?;:\n]")
-_BREAK = re.compile(r"[.!?;:\n]")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[.!?;:,()\n]")
+_BREAK = re.compile(r"[.!?;:,()\n]")
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 
 # In scikit-learn's list of English stop words, but telling for intents.
@@ -39,29 +39,27 @@ unable aware unaware unsure understand explain reason issue issues problem probl
 near via per upon onto etc instead regarding concerning kindly guys anymore somewhere anywhere nothing sorry wait waiting waited
 """
 # What people say instead of asking for something; a cluster of little else is named by these.
-_GREETING_TEXT = """
-hi hello hey hiya yo thanks thank thankyou thx good morning afternoon evening night bye goodbye ok okay yes yeah yep no nope
-"""
+_GREETING_TEXT = "hi hello hey hiya thanks thank thankyou thx bye goodbye ok okay yes yeah yep no nope"
 _GREETING = frozenset(_GREETING_TEXT.split())
+_SAME = {"hi": "hello", "hey": "hello", "hiya": "hello", "thx": "thanks", "thank": "thanks", "thankyou": "thanks"}
 
 _CHAT = frozenset(_CHAT_TEXT.split())
-_GERMAN_TEXT = """
-der die das den dem des ein eine einen einem einer und oder aber ist sind war bin habe hat haben ich du er sie es wir ihr mein
-meine meinen meiner nicht kein keine wie was wo wann warum kann kannst können möchte will bitte mit für auf von aus bei nach zu
-zum zur im am an in mir mich dir dich sich man noch schon auch nur
-"""
-_GERMAN = frozenset(_GERMAN_TEXT.split())
-# French, Spanish, Italian, Portuguese
-_OTHER_TEXT = """
-le la les un une de et ou mais est sont suis je tu il elle nous
-vous ils mon ma mes ton votre vos ne pas que qui quoi comment où quand pourquoi peux pouvez puis veux voudrais avec pour sur dans
-par en au aux ce cette ces ai avez ont être fait faire el los las unos unas y o pero son soy yo tú él ella nosotros mi mis tus su
-sus no qué cómo dónde cuándo por para con sin del al se lo me te quiero puedo puede puedes necesito hay está estoy esta este como
-gli i uno ed sono io lei noi voi loro mio mia non che chi come dove quando perché posso vorrei per da di nel della os as um uma e
-mas é são eu você nós meu minha não quem onde quanto porque quero preciso com sem em na nas nos do
-"""
-_OTHER = frozenset(_OTHER_TEXT.split())
-
+_LANGUAGES = {
+    "german": """der die das den dem des ein eine einen einem einer und oder aber ist sind war bin habe hat haben ich du er sie es wir
+        ihr mein meine meinen meiner nicht kein keine wie was wo wann warum kann kannst können möchte will bitte mit für auf von aus
+        bei nach zu zum zur im am an in mir mich dir dich sich man noch schon auch nur""",
+    "french": """le la les un une de et ou mais est sont suis je tu il elle nous vous ils mon ma mes ton votre vos ne pas que qui quoi
+        comment où quand pourquoi peux pouvez puis veux voudrais avec pour sur dans par en au aux ce cette ces ai avez ont être fait
+        faire des""",
+    "spanish": """el la los las un una unos unas y o de en que pero es son soy yo tú él ella nosotros mi mis tu tus su sus no qué cómo
+        dónde cuándo por para con sin del al se lo me te quiero puedo puede puedes necesito hay está estoy esta este como""",
+    "italian": """il lo la gli i le un uno una di e o ed che è sono io lei noi voi loro mio mia non chi come dove quando perché posso
+        vorrei per da nel della""",
+    "portuguese": """o os as um uma e mas é de que são eu você nós meu minha não quem onde quanto porque quero preciso com sem em na
+        nas no nos do da para""",
+}
+_SMALL_WORDS = {language: frozenset(text.split()) for language, text in _LANGUAGES.items()}
+_OTHER = frozenset().union(*_SMALL_WORDS.values())
 
 # Joined with the word before them, because they turn its meaning: top up, log in, not working.
 _PARTICLES = frozenset({"up", "off", "out", "down"})
@@ -69,10 +67,15 @@ _PARTICLES_AFTER = {
     "in": frozenset({"log", "logs", "logged", "logging", "sign", "signed", "signing", "check", "checked"}),
     "on": frozenset({"turn", "turned", "switch", "switched"}),
 }
+_ARTICLES_TEXT = "the a an my your our his her their this that these those any some its it"
+_ARTICLES = frozenset(_ARTICLES_TEXT.split())
+_LINKS_TEXT = "on of for with near at in to from by without after before between"
+_LINKS = frozenset(_LINKS_TEXT.split())
 _PLACE = frozenset({"from", "to", "in", "near", "into", "between"})
-_GERMAN_ONLY = frozenset(["der", "das", "dem", "des", "ein", "eine", "einen", "ist", "sind", "ich", "du", "er", "sie", "es", "wir", "mein", "meine", "nicht", "wie", "wo", "kann", "bitte", "mit", "für", "von"])
-_FAR = 4  # words with more than three stop words between them make no phrase
-_PAUSE = ("", "", 0, "")
+_FAR = 3  # words with more than three stop words between them make no phrase
+_LINKED, _LOOSE = 0.7, 0.35  # what a phrase counts whose words stand further apart
+_AS_IS = 3  # how often a form counts that is written without words left out
+_PAUSE: tuple[str, str, int, tuple[str, ...]] = ("", "", 0, ())
 _NOT = re.compile(r"^(not|never|cannot|cant|wont|dont|doesnt|didnt|isnt|wasnt|.*n't)$")
 
 
@@ -84,13 +87,48 @@ class Words:
         stems: (n,) rough stems.
         surfaces: (n,) the words as written, in lower case.
         cased: (n,) 1 for a word written with a capital where none is due, -1 for one in lower case there, 0 where nobody can tell.
-        after: (n,) the preposition of place that stands directly before the word, empty if none does.
+        gaps: (n,) the small words left out since the telling word before it.
     """
 
     stems: tuple[str, ...]
     surfaces: tuple[str, ...]
     cased: tuple[int, ...]
-    after: tuple[str, ...]
+    gaps: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The words and phrases of the most central messages of one cluster; sets of messages are bits of an integer.
+
+    Attributes:
+        n: messages read.
+        words: per stem the messages that contain it.
+        phrases: per two or three stems in order, the messages where at most an article stands between them.
+        linked: per two or three stems in order, the messages where a preposition or the like stands between them.
+        loose: per two stems in order, the messages where another word stands between them.
+        forms: per stem how often each form was written; per phrase likewise.
+    """
+
+    n: int
+    words: dict[str, int]
+    phrases: dict[tuple[str, ...], int]
+    linked: dict[tuple[str, ...], int]
+    loose: dict[tuple[str, ...], int]
+    forms: dict[tuple[str, ...], Counter[tuple[str, ...]]]
+
+    def share(self, stem: str) -> float:
+        """Share of messages with the word."""
+        return self.words.get(stem, 0).bit_count() / self.n
+
+    def near(self, phrase: tuple[str, ...]) -> float:
+        """Share of messages with the phrase, looser ones counting less."""
+        tight, linked, loose = (found.get(phrase, 0) for found in (self.phrases, self.linked, self.loose))
+        return (tight.bit_count() + _LINKED * (linked & ~tight).bit_count() + _LOOSE * (loose & ~linked & ~tight).bit_count()) / self.n
+
+    def coverage(self, phrase: tuple[str, ...]) -> float:
+        """Share of messages with the phrase; a message that holds its words elsewhere counts a little."""
+        together = reduce(int.__and__, (self.words.get(stem, 0) for stem in phrase))
+        return 0.6 * self.near(phrase) + 0.4 * together.bit_count() / self.n
 
 
 @cache
@@ -98,7 +136,7 @@ def stop_words() -> frozenset[str]:
     """Words that say nothing about an intent."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    return frozenset(ENGLISH_STOP_WORDS) - _TELLING | _CHAT | _GERMAN | _OTHER
+    return frozenset(ENGLISH_STOP_WORDS) - _TELLING | _CHAT | _OTHER
 
 
 @cache
@@ -111,26 +149,73 @@ def words_of(text: str, drop_stop_words: bool = True, drop_greetings: bool = Tru
     dropped = _kept(drop_stop_words, drop_greetings)
     tokens = _TOKEN.findall(_MASKED.sub(" ", unicodedata.normalize("NFKC", text[:4_000])))[:MAX_TOKENS]
     cased = _cased(tokens)
-    found: list[tuple[str, str, int, str]] = []
-    since_not, gap, before = 9, 0, ""
+    found: list[tuple[str, str, int, tuple[str, ...]]] = []
+    since_not, gap, before = 9, list[str](), ""
     for token, case in zip(tokens, cased, strict=True):
         word = token.casefold().replace("’", "'")
-        since_not, gap = (0 if _NOT.match(word) else since_not + 1), gap + 1
+        since_not = 0 if _NOT.match(word) else since_not + 1
         if _BREAK.match(token):
             found.append(_PAUSE)
-            since_not = 9
+            since_not, gap = 9, []
         elif found and found[-1][1] and _joins(before, word):
             found[-1] = (found[-1][0] + "_" + word, found[-1][1] + " " + word, *found[-1][2:])
-        elif word not in dropped and (len(word) > 2 or not word.isascii()):
-            if gap > _FAR and found:
+        elif word not in dropped and not _NOT.match(word) and (len(word) > 2 or word in _SAME or not word.isascii()):
+            if len(gap) > _FAR and found:
                 found.append(_PAUSE)
-            word = word.removesuffix("'s")
+            word = _SAME.get(word, word).removesuffix("'s")
             shown = word[:12] if _WIDE.search(word) else word[:24]
             marks = ("not_", "not ") if since_not <= 2 else ("", "")
-            found.append((marks[0] + stem(word), marks[1] + shown, case, before if before in _PLACE else ""))
-            since_not, gap = 9, 0
+            found.append((marks[0] + stem(word), marks[1] + shown, case, tuple(gap)))
+            since_not, gap = 9, []
+        else:
+            gap.append(word)
         before = word
     return Words(*zip(*found, strict=True)) if found else Words((), (), (), ())
+
+
+def messages_of(texts: Sequence[str]) -> list[Words]:
+    """The words of the messages: telling ones; greetings too where half the messages have hardly others, all where they have none."""
+    read: list[Words] = []
+    for levels in ((True, True), (True, False), (False, False)):
+        read = [words_of(text, *levels) for text in texts]
+        if sum(len(words.stems) - words.stems.count("") > (1 if levels[1] else 0) for words in read) > 0.5 * len(read):
+            break
+    return read
+
+
+def read(messages: Sequence[Words], values: frozenset[str]) -> Reading:
+    """Collect words and phrases; phrases are read with and without slot values between their words."""
+    found = Reading(max(1, len(messages)), {}, {}, {}, {}, {})
+    for place, words in enumerate(messages):
+        bit = 1 << place
+        for word in {*words.stems} - {""}:
+            found.words[word] = found.words.get(word, 0) | bit
+        telling = list(zip(words.stems, words.surfaces, map(link, words.gaps), strict=True))
+        _read_phrases(found, telling, bit)
+        if not values.isdisjoint(words.stems):
+            _read_phrases(found, [word for word in telling if word[0] not in values], bit)
+    return found
+
+
+def _read_phrases(found: Reading, telling: Sequence[tuple[str, str, str | None]], bit: int) -> None:
+    """Note one message's words, its phrases of two and three, and pairs around another word."""
+    for start in range(len(telling)):
+        for size in (1, 2, 3):
+            chosen = telling[start : start + size]
+            stems = tuple(word[0] for word in chosen)
+            if len(chosen) < size or "" in stems:
+                break
+            links = [word[2] for word in chosen[1:]]
+            after = telling[start + size] if start + size < len(telling) else ("", "", "")
+            cut_short = any(links) and after[0] != "" and after[2] == ""  # for my cancelled | order
+            if len(set(stems)) == size and (size < 3 or None not in links) and not cut_short:
+                form = (chosen[0][1], *(f"{link} {form}" if link else form for _, form, link in chosen[1:]))
+                found.forms.setdefault(stems, Counter())[form] += 1 if None in links else _AS_IS
+                if size > 1:
+                    messages = found.linked if any(link != "" for link in links) else found.phrases
+                    messages[stems] = messages.get(stems, 0) | bit
+            if size == 3 and stems[0] != stems[2]:
+                found.loose[stems[::2]] = found.loose.get(stems[::2], 0) | bit
 
 
 def _cased(tokens: list[str]) -> list[int]:
@@ -138,9 +223,12 @@ def _cased(tokens: list[str]) -> list[int]:
     starts = [place == 0 or bool(_BREAK.match(tokens[place - 1])) for place in range(len(tokens))]
     inner = [token for token, first in zip(tokens, starts, strict=True) if not first and token.isalpha() and len(token) > 3]
     shouted = len(inner) > 2 and sum(token[0].isupper() for token in inner) > 0.6 * len(inner)
-    if shouted or any(token in _GERMAN_ONLY for token in tokens):
+    if shouted or _language(tokens) == "german":
         return [0] * len(tokens)
-    return [0 if first or (len(token) > 1 and token.isupper()) else 1 if token[0].isupper() else -1 for token, first in zip(tokens, starts, strict=True)]
+    return [
+        0 if first or (len(token) > 1 and token.isupper()) else 1 if token[0].isupper() else -1
+        for token, first in zip(tokens, starts, strict=True)
+    ]
 
 
 def slot_values(messages: Iterable[Words]) -> frozenset[str]:
@@ -152,12 +240,12 @@ def slot_values(messages: Iterable[Words]) -> frozenset[str]:
     total, capital, small = Counter[str](), Counter[str](), Counter[str]()
     placed: dict[str, Counter[str]] = {}
     for words in messages:
-        for word, case, after in zip(words.stems, words.cased, words.after, strict=True):
+        for word, case, gap in zip(words.stems, words.cased, words.gaps, strict=True):
             total[word] += 1
             if case:
                 (capital if case > 0 else small)[word] += 1
-            if after:
-                placed.setdefault(word, Counter())[after] += 1
+            if gap and gap[-1] in _PLACE:
+                placed.setdefault(word, Counter())[gap[-1]] += 1
     names = {word for word, count in capital.items() if count > small[word] * 1.2}
     return frozenset(names | {word for word, places in placed.items() if word and _is_place(places, total[word])})
 
@@ -175,6 +263,23 @@ def _joins(before: str, word: str) -> bool:
     return word in _PARTICLES or before in _PARTICLES_AFTER.get(word, ())
 
 
+def link(gap: tuple[str, ...]) -> str | None:
+    """What stands between two telling words: "" for nothing but articles, a lone preposition, None for anything else.
+
+    >>> link(("the",)), link(("on", "my")), link(("because", "of", "the"))
+    ('', 'on', None)
+    """
+    rest = [word for word in gap if word not in _ARTICLES]
+    return "" if not rest else rest[0] if len(rest) == 1 and rest[0] in _LINKS else None
+
+
+@cache
+def telling_stems(name: str) -> frozenset[str]:
+    """The stems of a name's words, prepositions apart."""
+    words = name.split("_")
+    return frozenset(stem(word) for word in words if word not in _LINKS) or frozenset(words)
+
+
 @cache
 def stem(word: str) -> str:
     """A rough stem that joins the forms of an English word: `charges`, `charged`, `charge`.
@@ -190,6 +295,20 @@ def stem(word: str) -> str:
     if doubled or (len(word) > 5 and word.endswith("ll")):
         word = word[:-1]
     return word.removesuffix("e") if len(word) > 4 else word
+
+
+def language_of(text: str) -> str:
+    """English, or the other language most of whose small words stand in the text; no more than a guess."""
+    return _language(_TOKEN.findall(text[:500]))
+
+
+def _language(tokens: list[str]) -> str:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    words = {token.casefold() for token in tokens}
+    counts = {language: len(words & small) for language, small in _SMALL_WORDS.items()}
+    best = max(counts, key=lambda language: counts[language])
+    return best if counts[best] > len(words & ENGLISH_STOP_WORDS) else "english"
 
 
 def emoji_words(text: str) -> list[str]:
