@@ -63,7 +63,7 @@ MAY_IMPORT = {
         "settings",
         "resources",
     },
-    "resources": {"contracts", "partitions", "settings"},
+    "resources": {"contracts", "errors", "partitions", "settings"},
     "jobs": {"contracts", "intents", "partitions", "reporting", "resources"},
     "schedules": {"partitions"},
     "sensors": {"contracts", "intents", "jobs", "partitions", "resources", "schedules", "settings", "tables"},

@@ -26,7 +26,8 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
         check_day(day)
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
-    found = source.look(None).days
+    look = source.look(None)
+    found = look.days
     days = [d for d in known_days(found) if (from_day or d) <= d <= (to_day or d)]
     if not days:
         raise BadInput(
@@ -34,7 +35,10 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
             f"the source has {len(found)} day(s){': ' + found[0] + ' to ' + found[-1] if found else ''}. Check the path and the range."
         )
     run_or_exit("whole_pipeline", settings, tags=range_tags(days[0], days[-1]), source=source, progress=progress)
-    _closing(settings, open_store(settings), days)
+    store = open_store(settings)
+    if days == known_days(found):
+        store.artifacts.put(CURSOR, look.cursor.encode())
+    _closing(settings, store, days)
 
 
 def tag_new(settings: Settings, since: str | None) -> None:
