@@ -106,8 +106,11 @@ def fit_linear(vectors: Vectors, codes: Codes, weights: Reals, n_intents: int, s
     if len(present) == 1:
         return fit_centroids(vectors, codes, weights, n_intents, seed)
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
-    model = LogisticRegression(C=c, max_iter=300).fit(vectors, codes, sample_weight=weights)
+    # The steps are small: threads that wait for each other make them ten times as slow on a machine that has other work.
+    with threadpool_limits(1):
+        model = LogisticRegression(C=c, max_iter=300).fit(vectors, codes, sample_weight=weights)
     coefficients, intercepts = model.coef_, model.intercept_
     if len(present) == 2:  # one row for the two: split it evenly, which leaves the probabilities as they are
         coefficients = np.concatenate([-coefficients, coefficients]) / 2

@@ -82,15 +82,17 @@ def name_clusters(
     made = []
     for cluster in present if wanted is None else [c for c in present if c in wanted]:
         reading = readings[cluster]
-        weights = _weights(reading, [readings[s] for s in siblings[cluster]], everywhere, values)
-        ranked = _candidates(reading, [readings[s] for s in siblings[cluster]], weights, values)
+        beside = [readings[s] for s in siblings[cluster]]
+        slots = {word for word in reading.words if word in values and not _is_topic(reading.share(word), everywhere[word])}
+        weights = _weights(reading, beside, everywhere, slots)
+        ranked = _candidates(reading, beside, weights, slots)
         name = _language_name(reading, ranked, languages, cluster, keys) or _free_name(
             ranked, reading, [texts[i] for i in members[cluster][:20]], used, keys
         )
         used.append(telling_stems(name))
         keys.add(name_key(name))
         shown = _examples(texts, vectors, members[cluster], telling_stems(name), redact)
-        made.append(ClusterName(cluster, name, _definition(shown, _typical_words(reading, weights), redact), shown))
+        made.append(ClusterName(cluster, name, _definition(shown, _typical_words(reading, weights, slots), redact), shown))
     return made
 
 
@@ -122,14 +124,19 @@ def _shares(readings: Collection[Reading]) -> dict[str, float]:
     return {word: value / len(readings) for word, value in total.items()}
 
 
-def _weights(reading: Reading, siblings: Sequence[Reading], everywhere: Mapping[str, float], values: Collection[str]) -> dict[str, float]:
+def _is_topic(share: float, everywhere: float) -> bool:
+    """Whether messages are about a slot value: most name it, and it is no name of the application that is everywhere."""
+    return share >= _TOPIC and everywhere <= 0.5 * share
+
+
+def _weights(reading: Reading, siblings: Sequence[Reading], everywhere: Mapping[str, float], slots: Collection[str]) -> dict[str, float]:
     """How telling each stem is: much in this cluster, little in its siblings and everywhere."""
     weights = {}
     for word in reading.words:
         share = reading.share(word)
         beside = sum(s.share(word) for s in siblings) / max(1, len(siblings)) if share > 0.04 else 0.0
         weight = _worth(share, 0.6 * beside + 0.4 * everywhere[word]) + 0.15 * share
-        weights[word] = weight * (_VALUE_WORTH if word in values and weight > 0 and share < _TOPIC else 1.0)
+        weights[word] = weight * (_VALUE_WORTH if word in slots and weight > 0 else 1.0)
     return weights
 
 
@@ -138,7 +145,7 @@ def _is_common(word: str, reading: Reading) -> bool:
 
 
 def _candidates(
-    reading: Reading, siblings: Sequence[Reading], weights: Mapping[str, float], values: Collection[str]
+    reading: Reading, siblings: Sequence[Reading], weights: Mapping[str, float], slots: Collection[str]
 ) -> list[tuple[float, tuple[str, ...]]]:
     """Phrases (stems) of the most telling words with their worth, the best name first; single words come last."""
     top = sorted((w for w in weights if _is_common(w, reading)), key=lambda word: (-weights[word], word))[:_N_WORDS]
@@ -154,7 +161,7 @@ def _candidates(
             worth[phrase] = max([worth[phrase], *(_TRIPLE_BONUS * worth[part] for part in parts if len(parts) > 1)])
     worth |= {(word,): _SINGLE * _words_worth((word,), weights) for word in top}
     for phrase in worth:
-        if any(word in values and reading.share(word) < _TOPIC for word in phrase):
+        if any(word in slots for word in phrase):
             worth[phrase] *= _VALUE_WORTH
     return sorted(((value, phrase) for phrase, value in worth.items()), key=lambda item: (-item[0], item[1]))
 
@@ -263,9 +270,10 @@ def _examples(
 
 
 def _typical(central: Sequence[str], named: Collection[str]) -> int:
-    """The place of the first short message with all words of the name, else with most of them."""
+    """The place of the first short message with all words of the name, else with most of them; rather one without numbers."""
+    plain = [not any(character.isdigit() or character == "@" for character in text) for text in central]
     fits = [(3 <= len(text.split()) <= 12) * (1 + len({*words_of(text).stems} & {*named})) for text in central]
-    return int(np.argmax(fits))
+    return int(np.argmax([(0.5 + 0.5 * simple) * fit for simple, fit in zip(plain, fits, strict=True)]))
 
 
 def shorten(text: str, limit: int = MAX_EXAMPLE_CHARS) -> str:
@@ -277,10 +285,10 @@ def shorten(text: str, limit: int = MAX_EXAMPLE_CHARS) -> str:
     return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut) + "…"
 
 
-def _typical_words(reading: Reading, weights: Mapping[str, float]) -> list[str]:
+def _typical_words(reading: Reading, weights: Mapping[str, float], slots: Collection[str]) -> list[str]:
     """The words that tell the cluster apart, as they are mostly written."""
     telling = sorted(weights, key=lambda word: (-weights[word], word))
-    return [_form(word, reading) for word in telling if reading.share(word) >= 0.08][:4]
+    return [_form(word, reading) for word in telling if reading.share(word) >= 0.08 and word not in slots][:4]
 
 
 def _definition(shown: Sequence[str], words: Sequence[str], redact: Callable[[str], str] | None) -> str:

@@ -16,7 +16,7 @@ from intent_assets.intents.naming import ClusterName, centre_rows, name_clusters
 from intent_assets.intents.redaction import redact
 from intent_assets.intents.taxonomy import ACTIVE, FACET, RETIRED, Intent, Taxonomy, born_id
 
-METHOD = "keywords-1"
+METHOD = "keywords-2"
 Labels = npt.NDArray[np.int64]
 # Below this share of common traces an intent keeps id and name but gets a fresh definition and examples.
 SAME_MEANING = 0.8

@@ -33,7 +33,7 @@ does did doing done has have had having been being time day days today tomorrow 
 much many long think thought wonder wondering looking look question questions monday tuesday wednesday thursday friday saturday
 sunday january february march april june july august september october november december one two three four five six seven eight
 nine ten hundred thousand am pm put give take see made seem seems happen happened happening happens come comes came keep keeps
-supposed olly alexa siri assistant ago later earlier recent recently currently soon immediately quickly asap morning afternoon
+supposed olly alexa siri assistant bot ago later earlier recent recently currently soon immediately quickly asap morning afternoon
 evening night noon midnight week weeks weekend month months year years hour hours minute minutes while moment couple several
 unable aware unaware unsure understand explain reason issue issues problem problems properly exactly certain specific particular
 near via per upon onto etc instead regarding concerning kindly guys anymore somewhere anywhere nothing sorry wait waiting waited
@@ -288,7 +288,7 @@ def stem(word: str) -> str:
     ['charg', 'charg', 'cancel', 'cancel', 'deliver', 'deliver']
     """
     for ending in ("ies", "ied", "ing", "ed", "es", "s", "y", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "ay", "ey", "oy")):
             word = word[: -len(ending)]
             break
     doubled = len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls"
