@@ -73,9 +73,10 @@ def cluster_map(xy: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], name
 
     figure, axes = _figure(9.5, 7)
     noise = labels < 0
-    axes.scatter(xy[noise, 0], xy[noise, 1], s=3, c=GRID, linewidths=0)
+    size = float(np.clip(30_000 / max(len(xy), 1), 4, 16))
+    axes.scatter(xy[noise, 0], xy[noise, 1], s=size, c=GRID, linewidths=0)
     colours = colormaps["tab20"](labels[~noise] % 20)
-    axes.scatter(xy[~noise, 0], xy[~noise, 1], s=4, c=colours, linewidths=0, alpha=0.75)
+    axes.scatter(xy[~noise, 0], xy[~noise, 1], s=size, c=colours, linewidths=0, alpha=0.75)
     _name_clusters(axes, xy, labels, names)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -94,9 +95,9 @@ def _name_clusters(axes: "Axes", xy: npt.NDArray[np.float64], labels: npt.NDArra
         if len(placed) >= MAX_NAMED or not (labels == number).any():
             continue
         x, y = np.median(xy[labels == number], axis=0)
-        half_width = 0.0042 * len(name) + 0.01
+        half_width = 0.0048 * len(name) + 0.01
         u, v = (np.array([x, y]) - xy.min(axis=0)) / span
-        if any(abs(v - q) < 0.028 and abs(u - p) < half_width + w for p, q, w in placed):
+        if any(abs(v - q) < 0.032 and abs(u - p) < half_width + w for p, q, w in placed):
             continue
         placed.append((float(u), float(v), half_width))
         axes.text(
