@@ -104,7 +104,7 @@ def _name_clusters(axes: "Axes", xy: npt.NDArray[np.float64], labels: npt.NDArra
             x,
             y,
             name,
-            fontsize=6.5,
+            fontsize=7.5,
             ha="center",
             va="center",
             color=INK,
