@@ -1,5 +1,7 @@
 """taxonomy [discover]: the versioned set of intents."""
 
+from collections import Counter
+
 import dagster as dg
 
 from intent_assets import pictures, reporting
@@ -84,17 +86,8 @@ def _discover(
 
 
 def _result(store: Store, saved: Taxonomy, previous: Taxonomy | None) -> dg.MaterializeResult:
-    rows = [
-        {
-            "name": i.name,
-            "definition": i.definition,
-            "example": i.examples[0] if i.examples else "",
-            "id": i.id,
-            "born_in": i.born_in,
-            "locked": i.locked,
-        }
-        for i in saved.active
-    ]
+    members = Counter(MEMBERS.of_taxonomy(store.artifacts, saved.version)["intent_id"].to_pylist())
+    rows = [{"intent": i.name, "definition": i.definition, "n_sampled": members[i.id], "id": i.id} for i in saved.active]
     parent = read_taxonomy(store.artifacts, saved.parent_version) if saved.parent_version else None
     return dg.MaterializeResult(
         metadata=reporting.metadata(
