@@ -6,28 +6,22 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from intent_assets import reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result
 from intent_assets.contracts import Progress, Store, TagSink
 from intent_assets.intents.deliveries import receipts_of, to_send
 from intent_assets.intents.release import require_current
-from intent_assets.partitions import DAILY
 from intent_assets.resources import Clock
 from intent_assets.tables import DELIVERIES, TAGGED_TRACES
 
 
-@dg.asset(
-    group_name="serve",
-    owners=reporting.OWNERS,
-    kinds={"parquet"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    DELIVERIES,
+    group="serve",
     code_version="1",
-    metadata=reporting.static_metadata(DELIVERIES),
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     pool="sink",
     deps=["tagged_traces"],
 )
-@reporting.final_errors
 def deliveries(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],

@@ -4,28 +4,23 @@ import dagster as dg
 import pyarrow as pa
 
 from intent_assets import reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result
 from intent_assets.contracts import EmbeddingRunner, Progress, Store
 from intent_assets.intents.embeddings import embed_texts, to_arrow
 from intent_assets.intents.increments import batches, pending
-from intent_assets.partitions import DAILY
 from intent_assets.tables import EMBEDDINGS, SUMMARIES, TRACE_KEY
 
 BATCH_ROWS = 4_096
 SAME = (*TRACE_KEY, "text_hash", "model_id")
 
 
-@dg.asset(
-    group_name="ingest",
-    owners=reporting.OWNERS,
-    kinds={"parquet", "huggingface"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    EMBEDDINGS,
+    group="ingest",
     code_version="1",
-    metadata=reporting.static_metadata(EMBEDDINGS),
+    kinds=("parquet", "huggingface"),
     deps=["summaries"],
 )
-@reporting.final_errors
 def embeddings(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],

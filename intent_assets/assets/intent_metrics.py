@@ -3,25 +3,20 @@
 import dagster as dg
 
 from intent_assets import reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result
 from intent_assets.contracts import Progress, Store
 from intent_assets.intents.intent_metrics import TAG_COLUMNS, TRACE_COLUMNS
 from intent_assets.intents.intent_metrics import intent_metrics as measure
-from intent_assets.partitions import DAILY
 from intent_assets.tables import INTENT_METRICS, RAW_TRACES, TAGGED_TRACES
 
 
-@dg.asset(
-    group_name="report",
-    owners=reporting.OWNERS,
-    kinds={"pandas", "parquet"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    INTENT_METRICS,
+    group="report",
     code_version="1",
-    metadata=reporting.static_metadata(INTENT_METRICS),
+    kinds=("pandas", "parquet"),
     deps=["tagged_traces"],
 )
-@reporting.final_errors
 def intent_metrics(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]
 ) -> dg.MaterializeResult:

@@ -3,14 +3,33 @@
 A run may have one partition or a range; a day's result is stored and reported before the next day begins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
 from intent_assets import reporting
 from intent_assets.contracts import Progress, Store
+from intent_assets.partitions import DAILY
 from intent_assets.tables import Table
+
+
+def daily_asset(
+    table: Table, *, group: str, code_version: str, kinds: Sequence[str] = ("parquet",), **more: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """`dg.asset` for a daily table: partitions, backfills of a week a run, owners, column schema, and errors that end the step."""
+    declare = dg.asset(
+        group_name=group,
+        owners=reporting.OWNERS,
+        kinds=set(kinds),
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.multi_run(7),
+        code_version=code_version,
+        metadata=reporting.static_metadata(table),
+        **more,
+    )
+    return lambda step: declare(reporting.final_errors(step))
 
 
 @dataclass(frozen=True)

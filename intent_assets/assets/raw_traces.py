@@ -3,10 +3,10 @@
 import dagster as dg
 
 from intent_assets import checks, reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result, total
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result, total
 from intent_assets.contracts import DayWindow, Progress, Store, TraceSource, UpsertCounts
 from intent_assets.intents.days import day_window
-from intent_assets.partitions import DAILY, ZONE_NAME
+from intent_assets.partitions import ZONE_NAME
 from intent_assets.settings import Settings
 from intent_assets.tables import RAW_TRACES, REJECTED_ROWS
 
@@ -17,18 +17,13 @@ class RawTracesConfig(dg.Config):
     reread: bool = False
 
 
-@dg.asset(
-    group_name="ingest",
-    owners=reporting.OWNERS,
-    kinds={"parquet"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    RAW_TRACES,
+    group="ingest",
     code_version="1",
-    metadata=reporting.static_metadata(RAW_TRACES),
     retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     check_specs=[checks.schema_spec("raw_traces"), checks.REJECTED_SHARE],
 )
-@reporting.final_errors
 def raw_traces(
     context: dg.AssetExecutionContext,
     config: RawTracesConfig,

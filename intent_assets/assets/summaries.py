@@ -4,28 +4,22 @@ import dagster as dg
 import pyarrow as pa
 
 from intent_assets import reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result
 from intent_assets.contracts import Progress, Store
 from intent_assets.intents.increments import batches, pending
 from intent_assets.intents.summaries import METHOD, summarise
-from intent_assets.partitions import DAILY
 from intent_assets.tables import RAW_TRACES, SUMMARIES, TRACE_KEY
 
 BATCH_ROWS = 5_000
 SAME = (*TRACE_KEY, "content_hash", "method")
 
 
-@dg.asset(
-    group_name="ingest",
-    owners=reporting.OWNERS,
-    kinds={"parquet"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    SUMMARIES,
+    group="ingest",
     code_version=METHOD,
-    metadata=reporting.static_metadata(SUMMARIES),
     deps=["raw_traces"],
 )
-@reporting.final_errors
 def summaries(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], progress: dg.ResourceParam[Progress]
 ) -> dg.MaterializeResult:

@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from intent_assets import checks, pictures, reporting
-from intent_assets.assets.partitioned import DayDone, each_day, result, total
+from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result, total
 from intent_assets.contracts import Embedder, EmbeddingRunner, Progress, Store
 from intent_assets.errors import MissingUpstream, some
 from intent_assets.intents.classifier_versions import read_classifier
@@ -15,25 +15,19 @@ from intent_assets.intents.increments import batches
 from intent_assets.intents.release import require_current
 from intent_assets.intents.tagged_traces import METHOD, PersonLabels, Tagger, due, examples_per_intent, person_labels, split_by_vector
 from intent_assets.intents.taxonomy_versions import read_taxonomy
-from intent_assets.partitions import DAILY
 from intent_assets.resources import Clock
 from intent_assets.tables import EMBEDDINGS, RAW_TRACES, SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
 BATCH_ROWS = 8_192
 
 
-@dg.asset(
-    group_name="serve",
-    owners=reporting.OWNERS,
-    kinds={"parquet"},
-    partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(7),
+@daily_asset(
+    TAGGED_TRACES,
+    group="serve",
     code_version=METHOD,
-    metadata=reporting.static_metadata(TAGGED_TRACES),
     deps=["embeddings", "classifier", "corrections"],
     check_specs=[checks.schema_spec("tagged_traces"), checks.UNTAGGED_SHARE, checks.ABSTAINED_SHARE, checks.TRAIN_SERVE_MIX],
 )
-@reporting.final_errors
 def tagged_traces(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],

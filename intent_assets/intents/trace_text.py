@@ -15,7 +15,8 @@ Turns = Literal["all", "last"]
 
 MAX_TEXT_CHARS = 200_000  # of one message; no model reads further, and a pasted file must not slow everything after it
 _KEPT_START, _KEPT_END = 150_000, 49_900
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # parquet and UTF-8 cannot hold lone surrogates, many readers no NUL
+# UTF-8 cannot hold lone surrogates, many readers no NUL; other control characters would drive a terminal that shows the text.
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _JSON_START = ("{", "[", '"')
 
 _HISTORY_KEYS = ("chat_history", "history", "chatHistory", "conversation_history", "conversation", "previous_messages", "memory")
@@ -65,11 +66,11 @@ def read_output(value: object) -> str | None:
 
 
 def clean(text: str) -> str:
-    """Unicode NFC without NUL and lone surrogates, trimmed. Text direction marks stay: right-to-left text needs them."""
-    if not text.isascii():
+    """Unicode NFC without lone surrogates and control characters, trimmed; tabs and line ends stay, and so do the marks of text
+    direction, which right-to-left text needs.
+    """
+    if not (text.isascii() and text.isprintable()):
         text = unicodedata.normalize("NFC", _UNSTORABLE.sub("", text))
-    elif "\x00" in text:
-        text = text.replace("\x00", "")
     return text.strip()
 
 
