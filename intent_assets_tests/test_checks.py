@@ -18,7 +18,9 @@ WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 RELEASE = Release(1, 1, "m", 0.1, -1.0, moved_at="", moved_by="", moves=1, kinds=("verbatim",))
 
 
-@pytest.mark.parametrize(("n_traces", "n_rejected", "passed", "severity"), [(100, 0, True, WARN), (90, 10, False, WARN), (40, 60, False, ERROR)])
+@pytest.mark.parametrize(
+    ("n_traces", "n_rejected", "passed", "severity"), [(100, 0, True, WARN), (90, 10, False, WARN), (40, 60, False, ERROR)]
+)
 def test_rejected_rows_warn_above_the_setting_and_block_above_half(n_traces: int, n_rejected: int, passed: bool, severity: object) -> None:
     result = checks.rejected_share_check(n_traces, n_rejected, max_share=0.05)
     assert (result.passed, result.severity) == (passed, severity)
@@ -41,7 +43,8 @@ def test_texts_unlike_those_trained_on_fail_and_a_different_mix_blocks(kinds: di
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "n", "passed", "severity"), [(0.9, 50, True, ERROR), (0.4, 50, False, ERROR), (None, 0, False, WARN), (0.9, 0, False, WARN)]
+    ("accuracy", "n", "passed", "severity"),
+    [(0.9, 50, True, ERROR), (0.4, 50, False, ERROR), (None, 0, False, WARN), (0.9, 0, False, WARN)],
 )
 def test_quality_blocks_when_low_and_warns_when_unknown(accuracy: float | None, n: int, passed: bool, severity: object) -> None:
     result = checks.quality_check(accuracy, n, min_accuracy=0.5)

@@ -9,7 +9,7 @@ from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
 from intent_assets.contracts import EmbeddingRunner, Progress, Store
 from intent_assets.intents.arrow_bytes import from_parquet
 from intent_assets.intents.corrections import stored_corrections
-from intent_assets.intents.evidence import covered_by_people, gather, members_of, named_places
+from intent_assets.intents.evidence import gather, landed_labels, members_of, named_places
 from intent_assets.intents.label_versions import MEMBERS
 from intent_assets.intents.propose import propose
 from intent_assets.intents.taxonomy import Taxonomy
@@ -72,16 +72,14 @@ def _discover(
     if given is not None:
         labels = training_labels(empty(LLM_LABELS), stored_corrections(store.artifacts), given)
         vectors = label_vectors(store.tables, store.tables.days(EMBEDDINGS), labels.texts, runner, progress)
-        covered = covered_by_people(evidence.vectors, vectors, labels.intent_ids, seed=chosen.seed)
-        before = [said or had for said, had in zip(covered, before, strict=True)]
+        people = landed_labels(evidence.vectors, vectors, labels.intent_ids)
+        before = [said or had for said, had in zip(people, before, strict=True)]
     proposal = propose(
         evidence.texts, evidence.vectors, evidence.labels, before, previous=previous, fixed=given, max_intents=chosen.max_intents
     )
     saved = save_taxonomy(store.artifacts, proposal.taxonomy)
     made_from = reporting.fingerprint([version.number, saved.version])
-    own = {intent.id for intent in given.active} if given else set()
-    discovered = {cluster: intent for cluster, intent in proposal.intent_of_cluster.items() if intent not in own}
-    MEMBERS.save(store.artifacts, members_of(evidence, discovered), saved.version, made_from)
+    MEMBERS.save(store.artifacts, members_of(evidence, proposal.intent_of_cluster), saved.version, made_from)
     return saved
 
 

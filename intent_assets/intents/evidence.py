@@ -18,6 +18,8 @@ from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.window import positions, texts_of, vectors_of
 from intent_assets.tables import SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
+BLOCK_ROWS = 2_048
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -70,22 +72,35 @@ def _by_key(rows: pa.Table, value: str) -> dict[tuple[str, str], str]:
     return dict(zip(zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True), rows[value].to_pylist(), strict=True))
 
 
-def covered_by_people(vectors: Vectors, label_vectors: Vectors, intent_ids: Sequence[str], *, seed: int) -> list[str | None]:
-    """For each of n traces the intent that people's labels give it with confidence, None where they do not reach.
+def landed_labels(vectors: Vectors, label_vectors: Vectors, intent_ids: Sequence[str]) -> list[str | None]:
+    """Put each label on the sampled trace nearest to its text; a label unlike all traces lands nowhere.
 
     Args:
-        vectors: float32 (n, dim) of the traces.
-        label_vectors: float32 (m, dim) of the labelled texts.
+        vectors: float32 (n, dim) of the traces, unit rows.
+        label_vectors: float32 (m, dim) of the labelled texts, unit rows.
         intent_ids: (m,) their intents.
-        seed: fixes the training.
-    """
-    from intent_assets.intents.classifier import fit
-    from intent_assets.intents.thresholds import decide
 
-    fitted = fit(label_vectors, intent_ids, seed=seed)
-    predictions = fitted.predict([""] * len(vectors), vectors)
-    abstained = decide(predictions, fitted.min_confidence, fitted.min_in_scope).abstained
-    return [None if away else intent for intent, away in zip(predictions.intent_ids, abstained, strict=True)]
+    Returns:
+        (n,) intent of the label on each trace, None without one; of several labels the nearest counts.
+    """
+    landed: list[str | None] = [None] * len(vectors)
+    nearness = np.full(len(vectors), _usual_nearness(vectors))
+    for start in range(0, len(label_vectors), BLOCK_ROWS):
+        similar = label_vectors[start : start + BLOCK_ROWS] @ vectors.T
+        for number, trace in enumerate(similar.argmax(axis=1).tolist(), start=start):
+            if similar[number - start, trace] >= nearness[trace]:
+                landed[trace], nearness[trace] = intent_ids[number], similar[number - start, trace]
+    return landed
+
+
+def _usual_nearness(vectors: Vectors) -> float:
+    """Cosine to the nearest other trace that nine in ten of the traces (of at most BLOCK_ROWS) exceed."""
+    some = vectors[:: max(1, len(vectors) // BLOCK_ROWS)][:BLOCK_ROWS]
+    if len(some) < 2:
+        return 0.0
+    similar = some @ some.T
+    np.fill_diagonal(similar, -1.0)
+    return float(np.quantile(similar.max(axis=1), 0.1))
 
 
 def members_of(evidence: Evidence, intent_of_cluster: dict[int, str]) -> pa.Table:

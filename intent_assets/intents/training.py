@@ -55,9 +55,15 @@ def training_labels(teacher: pa.Table, people: pa.Table, taxonomy: Taxonomy) -> 
     return TrainingLabels(
         [text for text, _, _ in everything],
         [intent_id for _, intent_id, _ in everything],
-        [weight for _, _, weight in everything],
+        _mean_one([weight for _, _, weight in everything]),
         [False] * len(rows) + [True] * len(described),
     )
+
+
+def _mean_one(weights: list[float]) -> list[float]:
+    """The same proportions with mean 1, so that the penalty of the classifier means the same whoever labelled."""
+    mean = sum(weights) / len(weights) if weights else 1.0
+    return [weight / mean for weight in weights]
 
 
 def _descriptions(intent: Intent) -> list[tuple[str, str, float]]:

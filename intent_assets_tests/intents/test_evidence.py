@@ -1,0 +1,80 @@
+import numpy as np
+import pyarrow as pa
+
+from intent_assets.intents.evidence import landed_labels, named_places
+from intent_assets.intents.taxonomy import Intent, Taxonomy
+from intent_assets.intents.training import training_labels
+from intent_assets.tables import CORRECTIONS, LLM_LABELS, rows_to_table
+
+
+def unit(*rows: tuple[float, ...]) -> np.ndarray:
+    vectors = np.array(rows, dtype=np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+TRACES = unit((1, 0.1, 0), (1, 0.2, 0), (0, 1, 0.1), (0, 1, 0.2))
+
+
+def test_a_label_lands_on_its_nearest_trace() -> None:
+    landed = landed_labels(TRACES, unit((1, 0.11, 0), (0, 1, 0.19)), ["a", "b"])
+    assert landed == ["a", None, None, "b"]
+
+
+def test_a_label_about_something_else_lands_nowhere() -> None:
+    assert landed_labels(TRACES, unit((0, 0, 1)), ["far"]) == [None] * 4
+
+
+def test_of_two_labels_on_one_trace_the_nearer_counts_whatever_their_order() -> None:
+    nearer, farther = (1, 0.1, 0), (1, 0.12, 0.0)
+    for labels, ids in (((nearer, farther), ["near", "far"]), ((farther, nearer), ["far", "near"])):
+        assert landed_labels(TRACES, unit(*labels), ids)[0] == "near"
+
+
+def test_nothing_to_land_on_or_nothing_to_land() -> None:
+    assert landed_labels(TRACES[:1], unit((1, 0.1, 0)), ["a"]) == ["a"]
+    assert landed_labels(TRACES, TRACES[:0], []) == [None] * 4
+
+
+def test_places_are_numbered_by_size_and_named() -> None:
+    clusters = pa.table({"source": ["f"] * 4, "trace_id": list("abcd"), "x": [0.0, 1.0, 2.0, 3.0], "y": [0.0] * 4})
+    members = pa.table({"source": ["f"] * 3, "trace_id": list("bcd"), "intent_id": ["int_00000001", "int_00000002", "int_00000002"]})
+    taxonomy = Taxonomy("intent", 1, None, "t", (Intent("int_00000001", "small", "d"), Intent("int_00000002", "large", "d")))
+    xy, labels, names = named_places(clusters, members, taxonomy)
+    assert labels.tolist() == [-1, 1, 0, 0]
+    assert names == ["large", "small"]
+    assert xy.shape == (4, 2)
+
+
+def label(text: str, intent_id: str, weight: float, labeller: str) -> dict[str, object]:
+    return {
+        "label_id": f"lab_{labeller}_{text}",
+        "content_hash": text,
+        "text": text,
+        "intent_id": intent_id,
+        "labeller": labeller,
+        "weight": weight,
+        "status": "ok",
+        "pool": "train",
+        "created_at": 0,
+    }
+
+
+def test_people_replace_the_teacher_on_a_text_and_count_more_and_unlabelled_intents_are_described() -> None:
+    intents = (Intent("int_00000001", "first", "d1"), Intent("int_00000002", "second", "d2"), Intent("int_00000003", "third_one", "d3"))
+    taxonomy = Taxonomy("intent", 1, None, "t", intents)
+    teacher = rows_to_table(
+        [
+            label("x", "int_00000001", 1.0, "offline"),
+            label("y", "int_00000001", 1.0, "offline"),
+            label("z", "int_gone0000", 1.0, "offline"),
+        ],
+        LLM_LABELS,
+    )
+    people = rows_to_table([label("x", "int_00000002", 3.0, "file")], CORRECTIONS)
+    rows = training_labels(teacher, people, taxonomy)
+    assert rows.n_labelled == 2
+    found = dict(zip(rows.texts, zip(rows.intent_ids, rows.weights, strict=True), strict=True))
+    assert (found["x"][0], found["y"][0]) == ("int_00000002", "int_00000001")
+    assert np.isclose(found["x"][1], 3 * found["y"][1])
+    assert {t for t, d in zip(rows.texts, rows.described, strict=True) if d} == {"third one", "d3"}
+    assert np.isclose(np.mean(rows.weights), 1.0)
