@@ -25,9 +25,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: install
-	@$(OFFLINE) $(BIN)/intent-assets run --source sample
+	@$(OFFLINE) $(BIN)/intent-assets run --source sample --store ./intent_store
 	@echo
-	@$(OFFLINE) $(BIN)/intent-assets quality --gold intent_assets/samples/gold.csv
+	@$(OFFLINE) $(BIN)/intent-assets quality --gold intent_assets/samples/gold.csv --store ./intent_store
 	@echo
 	@echo "Open the UI:  make ui   (then http://127.0.0.1:3000)"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from intent_assets.contracts import EmbeddingRunner, LabelFile, ParsedRows, Progress, SourceRow, Store, TagSink, TraceSource
-from intent_assets.errors import TryAgain
+from intent_assets.errors import BadInput, TryAgain
 from intent_assets.partitions import yesterday
 from intent_assets.settings import Settings
 
@@ -41,9 +41,9 @@ def make_source(settings: Settings, progress: Progress | None, clock: Clock) -> 
     from intent_assets.adapters.store_lease import lease
     from intent_assets.intents.raw_traces import parse_rows
 
-    open_store(settings)
-    landing = StoreFiles(settings.store_uri)
     kind = settings.source.partition(":")[0]
+    _refuse_mixing_with_sample(open_store(settings), kind, settings)
+    landing = StoreFiles(settings.store_uri)
 
     def parse(rows: Sequence[SourceRow]) -> ParsedRows:
         zone, start = settings.timezone, settings.start_date
@@ -56,6 +56,17 @@ def make_source(settings: Settings, progress: Progress | None, clock: Clock) -> 
         return FilesSource(settings.source_location, landing=landing, parse=parse, lock=lock, progress=progress)
     last_day = settings.sample_last_day or yesterday(clock())
     return SampleSource(SAMPLE, last_day=last_day, landing=landing, parse=parse, lock=lock, progress=progress)
+
+
+def _refuse_mixing_with_sample(store: Store, kind: str, settings: Settings) -> None:
+    """Invented traces among real ones would spoil every number, so the sample keeps a store to itself."""
+    others = {name for name in store.artifacts.names("_landing") if name != kind}
+    if others and (kind == "sample" or "sample" in others):
+        held = "the bundled sample" if "sample" in others else "traces of your own"
+        raise BadInput(
+            f"{store.uri} holds {held}, INTENT_SOURCE is {settings.source}: expected a store without, so that invented and real traces "
+            "are not mixed. Use another folder, e.g. INTENT_STORE=./my_store in .env or --store ./my_store."
+        )
 
 
 def make_runner(settings: Settings) -> EmbeddingRunner:

@@ -9,6 +9,7 @@ import pytest
 
 from intent_assets.errors import BadInput
 from intent_assets.tables import DAILY_TABLES, EMBEDDINGS, INTENT_METRICS, RAW_TRACES, REJECTED_ROWS, SUMMARIES, conform
+from intent_assets_tests.conftest import Command
 from intent_assets_tests.project import Project, Run
 from intent_assets_tests.traffic import DAYS, messages, row, rows, write_jsonl
 
@@ -303,3 +304,13 @@ def test_a_folder_without_trace_files_is_named(project: Project) -> None:
     run = project.run()
     assert not run.ok
     assert "expected at least one trace file ending in .jsonl" in run.failures
+
+
+def test_the_sample_and_real_traces_never_share_a_store(project: Project, command: Command) -> None:
+    project.write(messages(2))
+    assert command(project, "run").code == 0
+    said = command(project, "run", "--source", "sample")
+    assert said.code == 2
+    assert "holds traces of your own, INTENT_SOURCE is sample" in said.err
+    assert "--store ./my_store" in said.err
+    assert len(project.tags()) == 16

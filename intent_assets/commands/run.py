@@ -91,6 +91,22 @@ def run_or_exit(
         sys.exit(1)
 
 
+def _classifier_line(store: Store) -> None:
+    """Which release tagged, how it did on labels it did not see, and what it warns of."""
+    from intent_assets.intents.classifier_versions import read_classifier
+
+    release = current(store.artifacts)
+    if release is None:
+        return
+    classifier = read_classifier(store.artifacts, release.classifier_version)
+    said = f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}"
+    if (held_out := classifier.evaluation) is not None:
+        said += f"; on {held_out.n:,} labels it did not see: accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}"
+    terminal.say(f"{said}.")
+    for warning in classifier.warnings:
+        terminal.say(f"Note: {warning}")
+
+
 def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
     """The table of tags and where to look next."""
     counts: Counter[str] = Counter()
@@ -110,9 +126,7 @@ def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
     terminal.table(f"{n_traces:,} traces, {days[0]} to {days[-1]}: {len(intents)} intents", shown, right=("traces", "share"))
     if n_rejected:
         terminal.say(f"{n_rejected} rows were rejected; reasons: {store.uri}/rejected_rows")
-    release = current(store.artifacts)
-    if release is not None:
-        terminal.say(f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}.")
+    _classifier_line(store)
     terminal.say(f"Report:  {store.artifacts.uri('intent_report/report.html')}")
     terminal.say(f"Tables:  {store.uri}/tagged_traces")
     terminal.say("Read on: intent-assets traces --intent NAME · intent-assets taxonomy show · make ui")

@@ -143,7 +143,8 @@ def fit(
         BadInput: no rows, or rows that do not fit together.
     """
     ids, rows = _training_rows(vectors, intent_ids, weights, groups)
-    warnings = _warnings(rows, ids)
+    given = (about.names if about else None) or {}
+    warnings = _warnings(rows, tuple(given.get(intent, intent) for intent in ids))
     if len(rows) > MAX_TRAINING_ROWS:
         rows = rows.take(np.sort(stratified_order(rows.codes, seed)[:MAX_TRAINING_ROWS]))
     fit_head = partial(fit_linear, n_intents=len(ids), seed=seed)
@@ -230,19 +231,19 @@ def _group_numbers(vectors: Vectors, groups: Sequence[object] | None) -> Codes:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
-def _warnings(rows: TrainingRows, ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Say what the data is too small for."""
-    texts = np.bincount(np.unique(np.stack([rows.codes, rows.groups]), axis=1)[0], minlength=len(ids))
+def _warnings(rows: TrainingRows, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say what the data is too small for, by the intents' names."""
+    texts = np.bincount(np.unique(np.stack([rows.codes, rows.groups]), axis=1)[0], minlength=len(names))
     found = []
-    if len(ids) == 1:
+    if len(names) == 1:
         found.append("Only one intent is labelled: every trace near its examples gets it, the others abstain. Label more intents.")
-    few = [ids[i] for i in np.flatnonzero(texts < FEW_ROWS_PER_INTENT)]
+    few = [names[i] for i in np.flatnonzero(texts < FEW_ROWS_PER_INTENT)]
     if few:
         found.append(
-            f"{len(rows)} labelled rows over {len(ids)} intents; fewer than {FEW_ROWS_PER_INTENT} distinct texts in {len(few)} of them "
+            f"{len(rows)} labelled rows over {len(names)} intents; fewer than {FEW_ROWS_PER_INTENT} distinct texts in {len(few)} of them "
             f"({some(few)}). Expect wrong tags there, and an evaluation that is uncertain; label more."
         )
-    single = [ids[i] for i in np.flatnonzero(texts < 2)]
+    single = [names[i] for i in np.flatnonzero(texts < 2)]
     if single:
         found.append(f"Intents with a single text can be tagged but not evaluated: {len(single)} ({some(single)}).")
     return tuple(found)
