@@ -123,7 +123,11 @@ def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
         rest = sum(n for _, n in intents[MAX_ROWS:])
         shown.append({"intent": f"… {len(intents) - MAX_ROWS} more intents", "traces": rest, "share": f"{rest / n_traces:.1%}"})
     shown += [{"intent": name, "traces": n, "share": f"{n / n_traces:.1%}"} for name, n in counts.most_common() if name.startswith("(")]
-    terminal.table(f"{n_traces:,} traces, {days[0]} to {days[-1]}: {len(intents)} intents", shown, right=("traces", "share"))
+    terminal.table(
+        f"{n_traces:,} traces, {days[0]} to {days[-1]}: {len(intents)} intent{'' if len(intents) == 1 else 's'}",
+        shown,
+        right=("traces", "share"),
+    )
     if n_rejected:
         terminal.say(f"{n_rejected} rows were rejected; reasons: {store.uri}/rejected_rows")
     _classifier_line(store)

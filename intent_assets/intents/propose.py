@@ -74,11 +74,18 @@ def propose(
         room = max(room, 1)
     naming = set(fresh[:room]) | {c for c, share in found.share.items() if share < SAME_MEANING}
     names = _names(texts, labels, vectors, naming, previous, fixed)
-    intents, of_cluster = _intents(names, fresh[:room], owned, found, previous, fixed)
-    of_cluster |= _nearest(vectors, labels, fresh[room:], of_cluster)
+    born = [c for c in fresh[:room] if not _is_echo(names[c].name, names)]
+    intents, of_cluster = _intents(names, born, owned, found, previous, fixed)
+    of_cluster |= _nearest(vectors, labels, [c for c in fresh if c not in born], of_cluster)
     version = previous.version if previous else 0
     taxonomy = Taxonomy(FACET, version, previous.parent_version if previous else None, made_by, tuple(intents))
     return Proposal(taxonomy, of_cluster)
+
+
+def _is_echo(name: str, names: Mapping[int, ClusterName]) -> bool:
+    """Whether only a number tells the name from another cluster's: no words separate the two, so they are one intent."""
+    base, _, number = name.rpartition("_")
+    return number.isdigit() and any(other.name == base for other in names.values())
 
 
 def _staying(previous: Taxonomy | None, found: Match, fixed: Taxonomy | None) -> list[Intent]:

@@ -152,3 +152,11 @@ def test_intent_ids_are_never_shared() -> None:
     assert len({i.id for i in now.taxonomy.intents}) == 4
     assert isinstance(now.taxonomy.intents[0], Intent)
     check_intents(now.taxonomy.intents)
+
+
+def test_clusters_that_no_word_tells_apart_are_one_intent() -> None:
+    _, vectors, labels = traffic(20, 15, 10)
+    made = propose(["where is my parcel"] * len(labels), vectors, labels, [None] * len(labels), None)
+    assert len(made.taxonomy.active) == 1
+    assert set(made.intent_of_cluster) == {0, 1, 2}
+    assert set(made.intent_of_cluster.values()) == {made.taxonomy.active[0].id}
