@@ -6,10 +6,11 @@ Concept: https://docs.dagster.io/guides/build/partitions-and-backfills
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
+from intent_assets.intents.days import local_day, shift_day
 from intent_assets.settings import read_settings
 
 # The only read of the environment at import time: Dagster needs the definition when assets are declared.
@@ -22,7 +23,7 @@ START_DAY = _SETTINGS.start_date
 
 def day_of(instant: datetime) -> str:
     """Local day of an instant, in the store's zone."""
-    return instant.astimezone(_SETTINGS.zone).strftime("%Y-%m-%d")
+    return local_day(instant, ZONE_NAME)
 
 
 def yesterday(now: datetime) -> str:
@@ -32,8 +33,7 @@ def yesterday(now: datetime) -> str:
 
 def day_before(day: str, n_days: int) -> str:
     """The day `n_days` before `day`, never before the first partition."""
-    earlier = (datetime.fromisoformat(day) - timedelta(days=n_days)).strftime("%Y-%m-%d")
-    return max(earlier, START_DAY)
+    return max(shift_day(day, -n_days), START_DAY)
 
 
 def known_days(days: Iterable[str]) -> list[str]:

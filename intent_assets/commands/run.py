@@ -8,7 +8,7 @@ from intent_assets.commands import terminal
 from intent_assets.commands.launch import run_job
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
-from intent_assets.intents.days import check_day
+from intent_assets.intents.days import check_day, shift_day
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
 from intent_assets.resources import make_source, open_store, utc_now
@@ -63,11 +63,9 @@ def tag_new(settings: Settings, since: str | None) -> None:
 
 def _ranges(days: Sequence[str]) -> list[tuple[str, str]]:
     """Consecutive days as (first, last), so that one run covers a stretch and skips what lies between stretches."""
-    from datetime import date, timedelta
-
     stretches: list[tuple[str, str]] = []
     for day in days:
-        if stretches and date.fromisoformat(stretches[-1][1]) + timedelta(days=1) == date.fromisoformat(day):
+        if stretches and shift_day(stretches[-1][1], 1) == day:
             stretches[-1] = (stretches[-1][0], day)
         else:
             stretches.append((day, day))

@@ -1,10 +1,9 @@
-"""Local days: the day of an instant, the window of a day, ranges of days. All arithmetic is safe across clock changes.
+"""Local days: the day of an instant, the window of a day. All arithmetic is safe across clock changes.
 
 A day is its key YYYY-MM-DD in the store's zone. What a partition is, is partitions.py's matter.
 """
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -59,11 +58,6 @@ def day_window(day: str, zone: str) -> DayWindow:
     return DayWindow(day, _midnight(start, zone), _midnight(start + timedelta(days=1), zone))
 
 
-def day_windows(days: Iterable[str], zone: str) -> list[DayWindow]:
-    """The windows of several days, in their order."""
-    return [day_window(day, zone) for day in days]
-
-
 def _midnight(day: date, zone: str) -> datetime:
     """First instant of the local day. Where clocks skip midnight, that is the instant of the jump."""
     wall = datetime.combine(day, time(), tzinfo=zone_info(zone))
@@ -74,15 +68,3 @@ def _midnight(day: date, zone: str) -> datetime:
 def shift_day(day: str, n_days: int) -> str:
     """The day `n_days` after `day`; before it when negative."""
     return (date.fromisoformat(check_day(day)) + timedelta(days=n_days)).isoformat()
-
-
-def days_between(first: str, last: str) -> list[str]:
-    """All days from `first` to `last`, both included.
-
-    Raises:
-        BadInput: one is not a calendar day, or `last` is before `first`.
-    """
-    start, end = date.fromisoformat(check_day(first)), date.fromisoformat(check_day(last))
-    if end < start:
-        raise BadInput(f"Days {first} to {last}: expected the first day not after the last. Swap them.")
-    return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]

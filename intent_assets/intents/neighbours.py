@@ -30,10 +30,6 @@ class Neighbours:
         index = number[self.index[rows]]
         return Neighbours(index, np.where(index >= 0, self.similarity[rows], np.float32(-1)))
 
-    def first(self, k: int) -> "Neighbours":
-        """The graph with the k nearest of each row."""
-        return Neighbours(self.index[:, :k], self.similarity[:, :k])
-
 
 def nearest(vectors: Vectors, k: int) -> Neighbours:
     """Exact k nearest neighbours by cosine of float32 (n, dim) unit rows; needs memory for 1,024 x n at a time."""

@@ -43,11 +43,6 @@ def numbers(artifacts: ArtifactStore, folder: str) -> list[int]:
     return sorted({int(match.group(1)) for match in found if match})
 
 
-def complete(artifacts: ArtifactStore, folder: str) -> list[int]:
-    """Numbers of the folders that have a manifest, ascending."""
-    return [n for n in numbers(artifacts, folder) if artifacts.get(f"{folder}/{version_name(n)}/{MANIFEST}") is not None]
-
-
 def latest_folder(artifacts: ArtifactStore, folder: str) -> Version | None:
     """The highest complete folder version, None when there is none."""
     known = numbers(artifacts, folder)

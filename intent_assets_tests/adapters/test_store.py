@@ -172,7 +172,9 @@ def test_an_expired_lease_on_an_object_store_is_taken_over(tmp_path: Path) -> No
     store = open_store(f"memory://{tmp_path.name}", "UTC")
     store.artifacts.put(f"_leases/summaries/{DAY}.json", json.dumps({"holder": "dead", "expires_at": time.time() - 1}).encode())
     with store.tables.lease(SUMMARIES, DAY, wait_s=5):
-        pass
+        held = json.loads(store.artifacts.get(f"_leases/summaries/{DAY}.json") or b"{}")
+        assert held["holder"] != "dead"
+    assert store.artifacts.get(f"_leases/summaries/{DAY}.json") is None
 
 
 def test_a_half_written_file_is_named_and_nothing_else_is_lost(tmp_path: Path) -> None:
