@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "contracts": {"tables"},
     "errors": set(),
     "settings": {"errors"},
-    "partitions": {"settings"},
+    "partitions": {"intents", "settings"},
     "reporting": {"errors", "tables"},
     "checks": {"reporting", "contracts", "tables"},
     "pictures": set(),

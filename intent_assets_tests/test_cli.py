@@ -56,7 +56,8 @@ def test_a_run_ends_with_a_table_of_what_users_ask(first_run: tuple[Project, sub
     assert f"161 traces, {DAYS[0]} to {DAYS[-1]}" in done.stdout
     assert all(intent.name in done.stdout for intent in project.taxonomy().active)
     assert "1 rows were rejected" in done.stdout
-    assert "Tagged by classifier v0001, taxonomy v0001." in done.stdout
+    assert "Tagged by classifier v0001, taxonomy v0001; on " in done.stdout
+    assert "labels it did not see: accuracy " in done.stdout
     assert "intent_report/report.html" in done.stdout
     assert "Warning" not in done.stderr and "Traceback" not in done.stderr
 
