@@ -8,6 +8,7 @@ from intent_assets.commands import terminal
 from intent_assets.commands.launch import run_job
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
+from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.days import check_day, shift_day
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
@@ -100,6 +101,8 @@ def _classifier_line(store: Store) -> None:
     said = f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}"
     if (held_out := classifier.evaluation) is not None:
         said += f"; on {held_out.n:,} labels it did not see: accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}"
+        if not stored_corrections(store.artifacts).num_rows:
+            said += " (the offline teacher's labels: how well it reproduces the clusters)"
     terminal.say(f"{said}.")
     for warning in classifier.warnings:
         terminal.say(f"Note: {warning}")
