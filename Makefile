@@ -43,7 +43,7 @@ lint: install
 ui: install
 	@mkdir -p .dagster_home && cp dagster.yaml .dagster_home/dagster.yaml
 	@echo "Dagster on http://127.0.0.1:3000 (stop with Ctrl-C)"
-	@$(OFFLINE) PYTHONWARNINGS='ignore:Parameter' DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev --host 127.0.0.1 --port 3000
+	@$(OFFLINE) PYTHONWARNINGS='ignore:Parameter,ignore:Function' DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 clean:
 	rm -rf .dagster_home intent_store
