@@ -1,6 +1,6 @@
 """How well intents are found without labels: number of intents, coverage, correct, ARI, NMI, seconds.
 
-    python benchmarks/discovery.py --data ../shared/datasets --sets banking77 clinc150 --cache /tmp/vectors --out discovery.json
+    python benchmarks/discovery.py --data ../shared/datasets --sets banking77 clinc150 --cache vectors --out discovery.json
 
 Every row of a set is a trace; its gold intent is hidden from the method. A found intent is named by the gold intent most
 frequent in it. `correct` is the share of all traces whose found intent has the name of their gold intent; a trace without
