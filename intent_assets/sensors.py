@@ -6,6 +6,7 @@ Concept: https://docs.dagster.io/guides/automate/sensors
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import dagster as dg
@@ -52,10 +53,10 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         released = current(store.artifacts) is not None
         requests, backlog = _day_requests(context.instance, store, backlog, released, clock())
         # A first release made while past days are still being read would not know them; today may always be waiting.
-        settled = len(backlog.waiting) <= 1
+        settled = backlog.n_hopeful <= 1
         if not released and settled and not backlog.relearn_asked and _n_embedded(store) >= settings.min_traces:
             requests.append(dg.RunRequest(job_name="relearn", run_key=f"first-relearn-{backlog.asked}"))
-            backlog = Backlog(backlog.source_cursor, backlog.days, relearn_asked=True, asked=backlog.asked)
+            backlog = replace(backlog, relearn_asked=True)
         reason = None if requests else _why_nothing(backlog)
         return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=backlog.to_json())
 

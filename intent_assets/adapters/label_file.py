@@ -1,6 +1,7 @@
 """A file of people's labels: CSV, JSONL or parquet with columns `text,intent` or `trace_id,intent`."""
 
 import json
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 from upath import UPath
@@ -55,7 +56,7 @@ def _frame(path: UPath) -> "pd.DataFrame":
         if name.endswith(".parquet"):
             return pd.read_parquet(handle)
         if name.endswith((".jsonl", ".ndjson")):
-            return pd.DataFrame([_flat(json.loads(line)) for line in handle.read().decode("utf-8-sig").splitlines() if line.strip()])
+            return pd.DataFrame([_flat(json.loads(line)) for line in handle.read().removeprefix(BOM_UTF8).splitlines() if line.strip()])
         if name.endswith(".csv"):
             return pd.read_csv(handle, dtype=str, encoding="utf-8-sig", keep_default_na=False)
     raise ValueError("the name must end in .csv, .jsonl or .parquet")

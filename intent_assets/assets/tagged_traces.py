@@ -67,7 +67,8 @@ def _decider(store: Store, embedder: Embedder) -> tuple[Tagger, PersonLabels]:
     if release.model_id != embedder.model_id:
         raise MissingUpstream(
             f"The release (classifier v{release.classifier_version:04d}) was trained on vectors of {release.model_id}, the embedder is "
-            f"{embedder.model_id}. Run `relearn` to train on the new vectors, or set INTENT_EMBEDDER back."
+            f"{embedder.model_id}. Run `whole_pipeline` (`intent-assets run`), which embeds the days again and trains on them, or "
+            "materialize embeddings and then run `relearn`; or set INTENT_EMBEDDER back."
         )
     taxonomy = read_taxonomy(store.artifacts, release.taxonomy_version)
     names = {intent.id: intent.name for intent in taxonomy.intents}

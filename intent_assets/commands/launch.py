@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.execution.plan.objects import StepFailureData
@@ -104,7 +103,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> None:
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
     for run in instance.get_runs(filters=started):
         machine, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if machine == os.uname().nodename and not Path(f"/proc/{process}").exists() and not _is_alive(process):
+        if machine == os.uname().nodename and not _is_alive(process):
             instance.report_run_failed(run, "The process of this run is gone; what it stored is kept. Run the command again to go on.")
 
 

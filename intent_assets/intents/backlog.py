@@ -34,6 +34,11 @@ class Backlog:
         """Days that wait, by key."""
         return self.days or {}
 
+    @property
+    def n_hopeful(self) -> int:
+        """Days that will still be asked for; the others are left to the sweep and must hold nothing up."""
+        return sum(waits.tries < MAX_TRIES for waits in self.waiting.values())
+
     def with_new(self, days: tuple[str, ...], cursor: str) -> "Backlog":
         """After a look: these days have something new."""
         fresh = {day: WaitingDay() for day in days}

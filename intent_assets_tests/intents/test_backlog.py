@@ -35,3 +35,11 @@ def test_something_new_on_a_given_up_day_starts_over() -> None:
 
 def test_a_done_day_leaves() -> None:
     assert Backlog().with_new((DAY, "2026-11-02"), "7").without(DAY).waiting.keys() == {"2026-11-02"}
+
+
+def test_a_day_left_to_the_sweep_holds_nothing_up() -> None:
+    backlog = Backlog().with_new((DAY, "2026-11-02"), "7")
+    for _ in range(MAX_TRIES):
+        backlog = backlog.tried(DAY, 0.0)
+    assert backlog.n_hopeful == 1
+    assert DAY in backlog.waiting

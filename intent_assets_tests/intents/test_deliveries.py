@@ -1,3 +1,5 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,3 +68,23 @@ def test_a_tag_without_a_result_is_missing_and_sent_again() -> None:
     receipts = receipts_of(outgoing, [], target="files", release="v0001", now=NOW)
     assert receipts["status"].to_pylist() == ["missing"]
     assert len(to_send(tags(tagged("a", "refund")), receipts)) == 1
+
+
+def test_ids_with_unusual_line_ends_survive_a_rewrite(tmp_path: Path) -> None:
+    sink = FilesSink(str(tmp_path))
+    first = deliver(sink, tags(tagged("a\u2028b", "refund"), tagged("c\x85d", "refund")), empty(DELIVERIES))
+    deliver(sink, tags(tagged("e", "refund")), first)
+    lines = (StoreFiles(str(tmp_path)).get("tags-2026-11-01.jsonl") or b"").splitlines()
+    assert [json.loads(line)["trace_id"] for line in lines] == ["a\u2028b", "c\x85d", "e"]
+
+
+def test_two_writers_of_one_file_lose_nothing(tmp_path: Path) -> None:
+    """Two local days may share a UTC day, and be delivered by two runs at once."""
+
+    def write(number: int) -> pa.Table:
+        return deliver(FilesSink(str(tmp_path)), tags(tagged(f"t{number}", "refund")), empty(DELIVERIES))
+
+    with ThreadPoolExecutor(8) as pool:
+        receipts = list(pool.map(write, range(24)))
+    assert {status for made in receipts for status in made["status"].to_pylist()} == {"written"}
+    assert len((StoreFiles(str(tmp_path)).get("tags-2026-11-01.jsonl") or b"").splitlines()) == 24
