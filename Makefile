@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
-# OpenVINO makes embedding two to three times as fast; leave it out with EXTRAS=dev.
+# OpenVINO makes embedding faster (benchmarks/embedding_speed.py); leave it out with EXTRAS=dev.
 EXTRAS ?= fast,dev
 
-.PHONY: help install demo test lint ui report clean
+.PHONY: help install demo test lint ui clean
 
 help:
 	@echo "make demo    tag the bundled sample, measure it against its gold labels"

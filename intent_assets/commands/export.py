@@ -1,5 +1,6 @@
 """`intent-assets export`: the tags of a range of days in one file."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,11 +52,11 @@ def _write_jsonl(store: Store, days: list[str], file: Path) -> int:
         return n_rows
 
 
-def _tables(store: Store, days: list[str]) -> list[pa.Table]:
-    return [store.tables.read(TAGGED_TRACES, day) for day in days]
+def _tables(store: Store, days: list[str]) -> Iterator[pa.Table]:
+    """The days' rows, one day in memory at a time."""
+    return (store.tables.read(TAGGED_TRACES, day) for day in days)
 
 
-def _count(rows: pa.Table, write: object) -> int:
-    assert callable(write)
+def _count(rows: pa.Table, write: Callable[[pa.Table], None]) -> int:
     write(rows)
     return int(rows.num_rows)
