@@ -239,7 +239,7 @@ def test_another_embedder_embeds_again_and_refuses_to_mix_spaces_until_relearn(p
     project.environ["INTENT_EMBEDDER"] = "default"
     refused = project.run("tag_new_traces")
     assert not refused.ok
-    assert "trained on vectors of hashing-512@v1" in refused.failures and "Run `relearn`" in refused.failures
+    assert "trained on vectors of hashing-512@v1" in refused.failures and "`intent-assets run`" in refused.failures
     assert sum(refused.metadata("embeddings", day)["n_embedded_now"] for day in DAYS) == len(asked)
     assert set(project.table(EMBEDDINGS)["model_id"].to_pylist()) != {"hashing-512@v1"}
     assert len(project.tags()) == len(asked), "the tags that were there stay"
