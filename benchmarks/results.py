@@ -84,6 +84,7 @@ def shown(value: Any, spread: float | None = None) -> str:
         return ""
     if isinstance(value, bool | str):
         return str(value)
-    digits = 0 if isinstance(value, int) else 3 if abs(value) < 10 else 1
+    whole = isinstance(value, int) or (abs(value) >= 10 and float(value).is_integer())
+    digits = 0 if whole else 3 if abs(value) < 10 else 1
     text = f"{value:,.{digits}f}"
     return text if not spread else f"{text} ±{spread:.{digits}f}"

@@ -12,7 +12,7 @@ from intent_assets.errors import MissingUpstream
 from intent_assets.intents.arrow_bytes import from_parquet, to_parquet
 from intent_assets.intents.clusters import METHOD, discover, map_2d
 from intent_assets.intents.versions import MANIFEST, Version, find_made_from, save_folder
-from intent_assets.intents.window import WindowSample, sample_window, window_of
+from intent_assets.intents.window import WindowSample, sample_window, texts_of, window_of
 from intent_assets.settings import Settings
 from intent_assets.tables import CLUSTERS, EMBEDDINGS, conform
 
@@ -34,7 +34,7 @@ class ClustersConfig(dg.Config):
     kinds={"scikitlearn", "parquet"},
     code_version=METHOD,
     metadata=reporting.static_metadata(CLUSTERS),
-    deps=["embeddings"],
+    deps=["summaries", "embeddings"],
     pool="discover",
 )
 @reporting.final_errors
@@ -70,7 +70,8 @@ def _made_from(sample: WindowSample, chosen: Settings, model_id: str) -> str:
 
 def _cluster(store: Store, sample: WindowSample, chosen: Settings, made_from: str, model_id: str, progress: Progress) -> Version:
     with progress.track("clustering", 2) as advance:
-        found = discover(sample.vectors, seed=chosen.seed, max_intents=chosen.max_intents, method=chosen.clusterer)
+        texts = texts_of(store.tables, sample.rows)
+        found = discover(sample.vectors, texts, seed=chosen.seed, max_intents=chosen.max_intents, method=chosen.clusterer)
         advance(1)
         xy = map_2d(sample.vectors, found.labels, seed=chosen.seed)
         advance(1)

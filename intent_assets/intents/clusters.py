@@ -1,13 +1,14 @@
 """Clusters of near embeddings: how many there are is found from the data, nearly every row belongs to one.
 
-The way: join every row with its nearest neighbours, let rows drift to their shared neighbours (which sharpens the groups),
-cut into many small cells, join the cells bottom-up (Ward), and take the finest cut that keeps nearly all of the neighbour
-graph's best modularity. The neighbour graph is in neighbours.py, the picture in map_2d.py; names are in naming.py.
+The way: join meaning and words in one space (lexical.py), link every row with its nearest neighbours and let rows drift to
+their shared neighbours, which sharpens the groups (neighbours.py); count the groups by the modularity of the links
+(granularity.py); group the rows as most of many rough groupings do (consensus.py); let them settle at the nearest centre.
+The picture is in map_2d.py; names are in naming.py.
 
-Sources: Jarvis & Patrick 1973 (shared neighbours), Zhou et al. 2004 (diffusion on a graph), Ward 1963 (merging),
-Newman & Girvan 2004 (modularity), Campello et al. 2013 (HDBSCAN).
+Sources: Jarvis & Patrick 1973 (shared neighbours), Zhou et al. 2004 (diffusion on a graph), Campello et al. 2013 (HDBSCAN).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,18 +16,20 @@ import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
+from intent_assets.intents.consensus import agreed_groups
+from intent_assets.intents.granularity import number_of_groups
+from intent_assets.intents.lexical import with_words
 from intent_assets.intents.map_2d import map_2d
-from intent_assets.intents.neighbours import Neighbours, drift, nearest, shared_graph
+from intent_assets.intents.neighbours import Neighbours, alike_rows, drift, nearest, shared_graph
 
 __all__ = ["METHOD", "Clustering", "discover", "map_2d"]
 
-METHOD = "graph-ward-1"
+METHOD = "graph-consensus-1"
 METHODS = ("auto", "hdbscan", "kmeans")
-MAX_NEIGHBOURS = 15
+# Neighbours to link a row with: this share of the rows like it, so that links stay inside where groups are small.
+NEIGHBOUR_SHARE = 1 / 6
+FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 4, 20
 N_DRIFTS = 10
-N_CELLS = 500
-# A split that costs more than this share of the best modularity cuts through real groups.
-KEPT_MODULARITY = 0.97
 MAX_NOISE = 0.04
 OUTLIER_SPREADS = 3.0  # a row this many spreads less dense than the median row is an outlier
 SAME_CENTRE = 0.93  # centres nearer than this cosine are one cluster; of BANKING77's 77 intents the two nearest have 0.90
@@ -51,15 +54,18 @@ class Clustering:
     n_clusters: int
 
 
-def discover(vectors: Vectors, *, seed: int, max_intents: int | None, method: str = "auto") -> Clustering:
+def discover(
+    vectors: Vectors, texts: Sequence[str] | None = None, *, seed: int, max_intents: int | None, method: str = "auto"
+) -> Clustering:
     """Group vectors by meaning; the number of groups is found, never more than `max_intents`.
 
     Args:
         vectors: float32 (n, dim), unit rows; made for n up to 30,000.
+        texts: (n,) what the rows stand for; with them groups are told apart by words too.
         seed: equal seeds give equal clusters.
         max_intents: upper bound, None for none.
-        method: `auto` (neighbour graph and Ward), `kmeans` (k-means with the number that `auto` finds) or `hdbscan`
-            (density; many rows stay noise).
+        method: `auto` (the way above), `kmeans` (k-means with the number that `auto` finds) or `hdbscan` (density; many
+            rows stay noise).
 
     Raises:
         BadInput: an unknown method, vectors that are not (n, dim), or `max_intents` below 1.
@@ -74,45 +80,54 @@ def discover(vectors: Vectors, *, seed: int, max_intents: int | None, method: st
         return Clustering(np.empty(0, np.int64), np.empty(0), 0)
     from threadpoolctl import threadpool_limits
 
-    distinct, inverse = _distinct(vectors)
+    distinct, first, inverse = _distinct(vectors)
     limit = max(1, min(max_intents or len(distinct), len(distinct) // MIN_SIZE))
     # No faster with more threads at these sizes, and several times as slow where they wait for each other on a busy machine.
     with threadpool_limits(1):
-        found = np.zeros(len(distinct), np.int64) if limit == 1 else _labels(distinct, seed, limit, method)
+        words = None if texts is None else [texts[i] for i in first]
+        found = np.zeros(len(distinct), np.int64) if limit == 1 else _labels(distinct, words, seed, limit, method)
         found = _join_same(distinct, found)
         return _finish(vectors, found[inverse])
 
 
-def _distinct(vectors: Vectors) -> tuple[Vectors, Labels]:
-    """Distinct rows in order of first appearance and where each row is among them; repeats would drown their neighbours."""
+def _distinct(vectors: Vectors) -> tuple[Vectors, Labels, Labels]:
+    """Distinct rows, where each first appears, and which of them each row is; repeats would drown their neighbours."""
     first: dict[bytes, int] = {}
     rows = np.ascontiguousarray(np.round(vectors, 4)) + np.float32(0)
     inverse = np.fromiter((first.setdefault(row.tobytes(), len(first)) for row in rows), np.int64, len(rows))
     _, where = np.unique(inverse, return_index=True)
-    return np.ascontiguousarray(vectors[where]), inverse
+    return np.ascontiguousarray(vectors[where]), where, inverse
 
 
-def _labels(vectors: Vectors, seed: int, limit: int, method: str) -> Labels:
+def _labels(vectors: Vectors, texts: Sequence[str] | None, seed: int, limit: int, method: str) -> Labels:
     if method == "hdbscan":
         return _hdbscan(vectors, limit)
-    near = nearest(vectors, n_neighbours(len(vectors)))
-    noise = outliers(near)
-    core = np.flatnonzero(~noise)
-    inner = near.within(core)
-    sharp = drift(vectors[core], shared_graph(inner), N_DRIFTS)
-    cells, centres = _cells(sharp, seed)
-    labels_of_cell = _cut(centres, _links(inner, cells, len(centres)), limit)
-    start = labels_of_cell[cells]
-    # Where people wrote at random the raw vectors settle better, where intents touch the sharpened ones do: both, halved.
-    space = vectors[core] if method == "kmeans" else np.hstack([vectors[core], sharp]) * np.float32(0.5**0.5)
+    space = vectors if texts is None else with_words(vectors, texts, seed=seed)
+    near = nearest(space, _n_neighbours(space, seed))
+    core = np.flatnonzero(~outliers(near))
+    inner, rows = near.within(core), space[core]
+    sharp = drift(rows, shared_graph(inner), N_DRIFTS)
+    n_groups = number_of_groups(sharp, inner, limit, seed=seed)
     labels = np.full(len(vectors), -1, np.int64)
-    labels[core] = _settle(space, start)
+    labels[core] = _kmeans(vectors[core], n_groups, seed) if method == "kmeans" else _groups(rows, sharp, n_groups, seed)
     return labels
 
 
-def n_neighbours(n: int) -> int:
-    """Neighbours to look at among n rows: few where intents have few rows: 4 of 1,000, 15 from 13,000."""
-    return int(min(MAX_NEIGHBOURS, max(4, round(n**0.5 / 7.8)), max(1, n - 1)))
+def _n_neighbours(space: Vectors, seed: int) -> int:
+    wanted = round(alike_rows(space, seed=seed) * NEIGHBOUR_SHARE)
+    return min(MOST_NEIGHBOURS, max(FEWEST_NEIGHBOURS, wanted), max(1, len(space) - 1))
+
+
+def _groups(rows: Vectors, sharp: Vectors, n_groups: int, seed: int) -> Labels:
+    """Group int64 (n,) of each row by consensus; where people wrote at random the plain rows settle better, else the sharp: both."""
+    start = agreed_groups([rows, sharp], n_groups, seed=seed)
+    return _settle(np.hstack([rows, sharp]) * np.float32(0.5**0.5), start)
+
+
+def _kmeans(rows: Vectors, n_groups: int, seed: int) -> Labels:
+    from sklearn.cluster import KMeans
+
+    return np.asarray(KMeans(n_groups, n_init=1, random_state=seed).fit_predict(rows), dtype=np.int64)
 
 
 def outliers(near: Neighbours) -> npt.NDArray[np.bool_]:
@@ -122,58 +137,6 @@ def outliers(near: Neighbours) -> npt.NDArray[np.bool_]:
     spread = 1.4826 * np.median(np.abs(density - middle))
     low = density < min(middle - OUTLIER_SPREADS * spread, np.quantile(density, MAX_NOISE))
     return np.asarray(low)
-
-
-def _cells(vectors: Vectors, seed: int) -> tuple[Labels, Vectors]:
-    """Cell of every row, int64 (n,), and the cells' centres (n_cells, dim); few rows are cells of their own."""
-    if len(vectors) <= 3 * N_CELLS:
-        return np.arange(len(vectors)), vectors
-    from sklearn.cluster import KMeans
-
-    fitted = KMeans(N_CELLS, n_init=1, max_iter=15, random_state=seed).fit(vectors)
-    return fitted.labels_.astype(np.int64), fitted.cluster_centers_.astype(np.float32)
-
-
-def _links(near: Neighbours, cells: Labels, n_cells: int) -> Reals:
-    """Share of neighbour pairs between cells: float64 (n_cells, n_cells), symmetric, sums to 1."""
-    rows = np.repeat(cells, near.index.shape[1])
-    keep = near.index.ravel() >= 0
-    links = np.zeros((n_cells, n_cells))
-    np.add.at(links, (rows[keep], cells[near.index.ravel()[keep]]), 1.0)
-    return np.asarray((links + links.T) / (2 * max(links.sum(), 1.0)))
-
-
-def _cut(centres: Vectors, links: Reals, limit: int) -> Labels:
-    """Cluster of every cell, int64 (n_cells,): the finest cut of the Ward tree that keeps the modularity."""
-    from scipy.cluster.hierarchy import cut_tree, linkage
-
-    tree = linkage(centres.astype(np.float64), "ward")
-    modularity = _modularity(tree, links)
-    allowed = np.arange(1, limit + 1)
-    allowed = allowed[allowed <= len(centres)]
-    good = modularity[allowed] >= KEPT_MODULARITY * modularity[allowed].max()
-    n_clusters = int(allowed[good].max())
-    labels: Labels = cut_tree(tree, n_clusters=n_clusters)[:, 0].astype(np.int64)
-    return labels
-
-
-def _modularity(tree: Reals, links: Reals) -> Reals:
-    """Modularity of every cut: float64 (n_cells + 1,), by number of clusters (entry 0 is unused)."""
-    n = len(links)
-    between, share = links.copy(), links.sum(axis=1)
-    slot = {i: i for i in range(n)}
-    value = float(np.trace(between) - (share**2).sum())
-    result = np.full(n + 1, -1.0)
-    result[n] = value
-    for step, (left, right) in enumerate(tree[:, :2].astype(int)):
-        a, b = slot.pop(int(left)), slot.pop(int(right))
-        value += 2 * float(between[a, b] - share[a] * share[b])
-        between[a] += between[b]
-        between[:, a] += between[:, b]
-        share[a] += share[b]
-        slot[n + step] = a
-        result[n - step - 1] = value
-    return result
 
 
 def _settle(vectors: Vectors, labels: Labels, n_rounds: int = 5) -> Labels:
