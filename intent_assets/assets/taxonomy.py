@@ -11,7 +11,8 @@ from intent_assets.intents.arrow_bytes import from_parquet
 from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.evidence import gather, landed_labels, members_of, named_places
 from intent_assets.intents.label_versions import MEMBERS
-from intent_assets.intents.propose import propose
+from intent_assets.intents.propose import METHOD, propose
+from intent_assets.intents.release import current
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.taxonomy_diff import diff, diff_markdown
 from intent_assets.intents.taxonomy_given import given_by_people
@@ -34,7 +35,7 @@ class TaxonomyConfig(dg.Config):
     group_name="discover",
     owners=reporting.OWNERS,
     kinds={"yaml"},
-    code_version="offline-1",
+    code_version=METHOD,
     deps=["clusters", "corrections"],
     pool="discover",
 )
@@ -67,7 +68,10 @@ def _discover(
     """Turn clusters into intents, keeping those that people gave and the ids of those that were there."""
     version = require_folder(store.artifacts, "clusters")
     clusters = from_parquet(store.artifacts.get(f"{version.path}/{CLUSTERS_FILE}"), CLUSTERS, version.path)
-    evidence = gather(store.tables, clusters, MEMBERS.newest(store.artifacts)[0])
+    model_id = str(version.manifest["model_id"])
+    evidence = gather(store.tables, clusters, MEMBERS.newest(store.artifacts)[0], model_id)
+    released = current(store.artifacts)
+    same_space = released is None or released.model_id == model_id
     before = evidence.intents
     if given is not None:
         labels = training_labels(empty(LLM_LABELS), stored_corrections(store.artifacts), given)
@@ -75,11 +79,18 @@ def _discover(
         people = landed_labels(evidence.vectors, vectors, labels.intent_ids)
         before = [said or had for said, had in zip(people, before, strict=True)]
     proposal = propose(
-        evidence.texts, evidence.vectors, evidence.labels, before, previous=previous, fixed=given, max_intents=chosen.max_intents
+        evidence.texts,
+        evidence.vectors,
+        evidence.labels,
+        before,
+        previous=previous,
+        known=evidence.known if same_space else None,  # intents of another embedder's vectors are not held on to
+        fixed=given,
+        max_intents=chosen.max_intents,
     )
     saved = save_taxonomy(store.artifacts, proposal.taxonomy)
     made_from = reporting.fingerprint([version.number, saved.version])
-    MEMBERS.save(store.artifacts, members_of(evidence, proposal.intent_of_cluster), saved.version, made_from)
+    MEMBERS.save(store.artifacts, members_of(evidence, proposal.intents, proposal.strength), saved.version, made_from)
     return saved
 
 

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_assets.contracts import TableStore, Vectors
+from intent_assets.intents.embeddings import from_arrow
+from intent_assets.intents.reconcile import Known
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.window import positions, texts_of, vectors_of
-from intent_assets.tables import SUMMARIES, TAGGED_TRACES, TRACE_KEY
+from intent_assets.tables import EMBEDDINGS, SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
 BLOCK_ROWS = 2_048
 
@@ -31,6 +33,7 @@ class Evidence:
         vectors: float32 (n, dim).
         labels: int64 (n,) cluster of each, -1 for noise.
         intents: (n,) intent each had before, None when unknown.
+        known: the traces that made the intents last time and have a vector of the same model; None without any.
     """
 
     rows: pa.Table
@@ -38,21 +41,52 @@ class Evidence:
     vectors: Vectors
     labels: npt.NDArray[np.int64]
     intents: list[str | None]
+    known: Known | None
 
 
-def gather(tables: TableStore, clusters: pa.Table, members: pa.Table) -> Evidence:
-    """Read the evidence for clustered traces (CLUSTERS), given which traces made each intent last time (INTENT_MEMBERS)."""
+def gather(tables: TableStore, clusters: pa.Table, members: pa.Table, model_id: str) -> Evidence:
+    """Read the evidence for traces clustered by vectors of a model (CLUSTERS), given what made each intent last time (INTENT_MEMBERS)."""
     pieces, vectors, tagged = [], [], []
     for day in clusters["day"].unique().to_pylist():
         own = clusters.filter(pc.equal(clusters["day"], day))
         hashes = tables.read(SUMMARIES, day, [*TRACE_KEY, "text_hash"], keys=own.select(list(TRACE_KEY)))
         pieces.append(own.append_column("text_hash", hashes["text_hash"].take(pa.array(positions(own, hashes)))))
         vectors.append(vectors_of(tables, day, own))
-        tagged.append(tables.read(TAGGED_TRACES, day, [*TRACE_KEY, "top_intent_id"], keys=own.select(list(TRACE_KEY))))
-    rows = pa.concat_tables(pieces)
-    before = _by_key(pa.concat_tables(tagged), "top_intent_id") | _by_key(members, "intent_id")
-    keys = zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True)
-    return Evidence(rows, texts_of(tables, rows), np.concatenate(vectors), rows["cluster_id"].to_numpy(), [before.get(key) for key in keys])
+        tagged.append(tables.read(TAGGED_TRACES, day, [*TRACE_KEY, "intent_id", "top_intent_id"], keys=own.select(list(TRACE_KEY))))
+    rows, tags = pa.concat_tables(pieces), pa.concat_tables(tagged)
+    # A person's word is in intent_id; where the classifier abstained, only in top_intent_id is what came nearest.
+    tags = tags.append_column("nearest", pc.coalesce(tags["intent_id"], tags["top_intent_id"]))
+    before = _by_key(tags, "nearest") | _by_key(members, "intent_id")
+    intents = [before.get(key) for key in _keys(rows)]
+    known = known_traces(tables, members, model_id, rows)
+    return Evidence(rows, texts_of(tables, rows), np.concatenate(vectors), rows["cluster_id"].to_numpy(), intents, known)
+
+
+def known_traces(tables: TableStore, members: pa.Table, model_id: str, window: pa.Table) -> Known | None:
+    """What the intents were made of, as far as it is stored with the same text and a vector of the model; None when nothing is.
+
+    Args:
+        tables: where vectors are.
+        members: INTENT_MEMBERS rows.
+        model_id: of the vectors.
+        window: the traces looked at now (columns source, trace_id).
+    """
+    ids: list[str] = []
+    keys: set[tuple[str, ...]] = set()
+    vectors = []
+    for day in members["day"].unique().to_pylist():
+        own = members.filter(pc.equal(members["day"], day)).select([*TRACE_KEY, "text_hash", "intent_id"])
+        stored = tables.read(EMBEDDINGS, day, [*TRACE_KEY, "text_hash", "model_id", "vector"], keys=own.select(list(TRACE_KEY)))
+        stored = stored.filter(pc.equal(stored["model_id"], model_id))
+        at = {key: row for row, key in enumerate(_keys(stored, "text_hash"))}
+        kept = own.filter(pa.array([key in at for key in _keys(own, "text_hash")], pa.bool_()))
+        if kept.num_rows:
+            ids += kept["intent_id"].to_pylist()
+            keys |= set(_keys(kept))
+            vectors.append(from_arrow(stored["vector"])[[at[key] for key in _keys(kept, "text_hash")]])
+    if not ids:
+        return None
+    return Known(np.concatenate(vectors), ids, np.array([key in keys for key in _keys(window)], bool))
 
 
 def texts_and_vectors(tables: TableStore, rows: pa.Table) -> tuple[list[str], Vectors]:
@@ -68,8 +102,12 @@ def texts_and_vectors(tables: TableStore, rows: pa.Table) -> tuple[list[str], Ve
     return texts_of(tables, rows), vectors
 
 
-def _by_key(rows: pa.Table, value: str) -> dict[tuple[str, str], str]:
-    return dict(zip(zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True), rows[value].to_pylist(), strict=True))
+def _by_key(rows: pa.Table, value: str) -> dict[tuple[str, ...], str]:
+    return dict(zip(_keys(rows), rows[value].to_pylist(), strict=True))
+
+
+def _keys(rows: pa.Table, *more: str) -> list[tuple[str, ...]]:
+    return list(zip(*(rows[name].to_pylist() for name in (*TRACE_KEY, *more)), strict=True))
 
 
 def landed_labels(vectors: Vectors, label_vectors: Vectors, intent_ids: Sequence[str]) -> list[str | None]:
@@ -103,11 +141,10 @@ def _usual_nearness(vectors: Vectors) -> float:
     return float(np.quantile(similar.max(axis=1), 0.1))
 
 
-def members_of(evidence: Evidence, intent_of_cluster: dict[int, str]) -> pa.Table:
-    """INTENT_MEMBERS rows: the traces of each cluster that became an intent."""
-    intents = [intent_of_cluster.get(int(label)) for label in evidence.labels]
+def members_of(evidence: Evidence, intents: Sequence[str | None], strength: npt.NDArray[np.float64]) -> pa.Table:
+    """INTENT_MEMBERS rows: the traces that made an intent, given intent and strength (n,) of each trace looked at."""
     rows = evidence.rows.select([*TRACE_KEY, "day", "text_hash"]).append_column("intent_id", pa.array(intents, pa.string()))
-    rows = rows.append_column("strength", evidence.rows["strength"])
+    rows = rows.append_column("strength", pa.array(strength))
     return rows.filter(rows["intent_id"].is_valid())
 
 
@@ -116,8 +153,7 @@ def named_places(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], list[str]]:
     """Positions (n, 2) of the CLUSTERS rows, the number (n,) of each row's intent (-1: none), and the names, largest first."""
     found = _by_key(members, "intent_id")
-    keys = zip(clusters["source"].to_pylist(), clusters["trace_id"].to_pylist(), strict=True)
-    intents = [found.get(key) for key in keys]
+    intents = [found.get(key) for key in _keys(clusters)]
     order = {intent: number for number, (intent, _) in enumerate(Counter(i for i in intents if i).most_common())}
     by_id = {intent.id: intent.name for intent in taxonomy.intents}
     labels = np.array([-1 if intent is None else order[intent] for intent in intents], dtype=np.int64)

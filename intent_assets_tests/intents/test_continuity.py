@@ -1,6 +1,7 @@
 """A relearn keeps what is still there: ids, names, what people wrote."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,33 +10,37 @@ from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.continuity import covered_by, match, overlaps
 from intent_assets.intents.propose import Proposal, propose
+from intent_assets.intents.reconcile import Known
 from intent_assets.intents.taxonomy import Intent, Taxonomy, check_intents, from_names, from_yaml, same_content, to_yaml
 from intent_assets.intents.taxonomy_diff import diff
 
 WORDS = ["cancel hotel", "reset password", "track parcel", "close account", "exchange currency", "block card"]
 
 
-def traffic(*sizes: int) -> tuple[list[str], Vectors, np.ndarray]:
+def traffic(*sizes: int, seed: int = 0) -> tuple[list[str], Vectors, np.ndarray]:
     """Texts, unit vectors and labels of clusters with these sizes."""
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    vectors = np.eye(12)[labels] + 0.05 * np.random.default_rng(0).normal(size=(len(labels), 12))
+    vectors = np.eye(12)[labels] + 0.05 * np.random.default_rng(seed).normal(size=(len(labels), 12))
     texts = [f"please {WORDS[label]} {'now' if i % 2 else 'soon'}" for i, label in enumerate(labels)]
     return texts, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels
 
 
-def tags(proposal: Proposal, labels: np.ndarray) -> list[str | None]:
-    return [proposal.intent_of_cluster.get(int(label)) for label in labels]
+def intent_of(proposal: Proposal, labels: np.ndarray) -> dict[int, str]:
+    """Intent of each cluster, all of whose traces have it."""
+    found = {label: {i for i, own in zip(proposal.intents, labels, strict=True) if own == label} for label in set(labels.tolist()) - {-1}}
+    assert all(len(ids) == 1 for ids in found.values())
+    return {label: i for label, ids in found.items() for i in ids if i}
 
 
 def first(*sizes: int) -> tuple[Proposal, Taxonomy, list[str | None]]:
     texts, vectors, labels = traffic(*sizes)
     made = propose(texts, vectors, labels, [None] * len(texts), None)
-    return made, replace(made.taxonomy, version=1), tags(made, labels)
+    return made, replace(made.taxonomy, version=1), made.intents
 
 
 def test_first_proposal_names_every_cluster() -> None:
     made, stored, _ = first(30, 20, 10)
-    assert len(made.taxonomy.active) == len(made.intent_of_cluster) == 3
+    assert len(made.taxonomy.active) == len(set(made.intents)) == 3
     assert all(i.born_in == 1 and i.definition and i.examples for i in stored.intents)
     check_intents(stored.intents)
     assert from_yaml(to_yaml(stored)) == stored
@@ -44,7 +49,7 @@ def test_first_proposal_names_every_cluster() -> None:
 def test_nothing_in_nothing_out() -> None:
     assert propose([], np.zeros((0, 3), np.float32), np.zeros(0, np.int64), [], None).taxonomy.intents == ()
     noise = propose(["a"], np.ones((1, 1), np.float32), np.array([-1]), [None], None)
-    assert noise.taxonomy.intents == () and noise.intent_of_cluster == {}
+    assert noise.taxonomy.intents == () and noise.intents == [None]
 
 
 def test_same_traffic_keeps_everything() -> None:
@@ -52,7 +57,7 @@ def test_same_traffic_keeps_everything() -> None:
     texts, vectors, labels = traffic(30, 20, 10)
     again = propose(texts, vectors, labels, before, stored)
     assert same_content(again.taxonomy, stored)
-    assert again.intent_of_cluster == made.intent_of_cluster
+    assert again.intents == made.intents
     shuffled = propose(texts, vectors, np.array([2, 0, 1])[labels], before, stored)
     assert same_content(shuffled.taxonomy, stored)
 
@@ -64,7 +69,7 @@ def test_new_cluster_is_born_and_gone_one_retires() -> None:
     now = propose(texts, vectors, labels, before[:50] + [None] * 12, stored)
     assert [i.status for i in now.taxonomy.intents] == ["active", "active", "retired", "active"]
     born = now.taxonomy.intents[3]
-    assert born.born_in == 2 and now.intent_of_cluster[2] == born.id and "close" in born.name
+    assert born.born_in == 2 and intent_of(now, labels)[2] == born.id and "close" in born.name
 
 
 def test_split_and_merge_leave_predecessors() -> None:
@@ -74,7 +79,7 @@ def test_split_and_merge_leave_predecessors() -> None:
     split[:12] = 3
     parts = propose(texts, vectors, split, before, stored)
     assert diff(stored, parts.taxonomy).split[0][0].id == stored.intents[0].id
-    assert parts.intent_of_cluster[0] == stored.intents[0].id
+    assert intent_of(parts, split)[0] == stored.intents[0].id
     merged = propose(texts, vectors, np.where(labels == 2, 1, labels), before, stored)
     ((gone,), taker) = diff(stored, merged.taxonomy).merged[0]
     assert (gone.id, taker.id) == (stored.intents[2].id, stored.intents[1].id)
@@ -103,8 +108,8 @@ def test_at_most_max_intents() -> None:
     texts, vectors, labels = traffic(30, 20, 10, 8)
     now = propose(texts, vectors, labels, [None] * 68, None, max_intents=2)
     assert len(now.taxonomy.active) == 2
-    assert set(now.intent_of_cluster) == {0, 1, 2, 3}
-    assert len(set(now.intent_of_cluster.values())) == 2
+    assert set(intent_of(now, labels)) == {0, 1, 2, 3}
+    assert len(set(now.intents)) == 2
 
 
 def test_peoples_intents_stay_and_only_the_rest_is_discovered() -> None:
@@ -115,9 +120,9 @@ def test_peoples_intents_stay_and_only_the_rest_is_discovered() -> None:
     now = propose(texts, vectors, labels, known, None, fixed=fixed)
     assert now.taxonomy.intents[:2] == fixed.intents
     assert [i.name for i in now.taxonomy.active[2:]] == ["track_parcel"]
-    assert now.intent_of_cluster == {0: ids[0], 1: ids[1], 2: now.taxonomy.intents[2].id}
+    assert intent_of(now, labels) == {0: ids[0], 1: ids[1], 2: now.taxonomy.intents[2].id}
     stored = replace(now.taxonomy, version=1)
-    again = propose(texts, vectors, labels, tags(now, labels), stored, fixed=fixed)
+    again = propose(texts, vectors, labels, now.intents, stored, fixed=fixed)
     assert same_content(again.taxonomy, stored)
 
 
@@ -158,5 +163,95 @@ def test_clusters_that_no_word_tells_apart_are_one_intent() -> None:
     _, vectors, labels = traffic(20, 15, 10)
     made = propose(["where is my parcel"] * len(labels), vectors, labels, [None] * len(labels), None)
     assert len(made.taxonomy.active) == 1
-    assert set(made.intent_of_cluster) == {0, 1, 2}
-    assert set(made.intent_of_cluster.values()) == {made.taxonomy.active[0].id}
+    assert set(made.intents) == {made.taxonomy.active[0].id}
+
+
+def known(taxonomy: Taxonomy, labels: np.ndarray, vectors: Vectors) -> Known:
+    """The traces of a first week, by the order of their intents."""
+    return Known(vectors, [taxonomy.intents[label].id for label in labels], np.zeros(0, bool))
+
+
+def second(stored: Taxonomy, sizes: tuple[int, ...], labels: np.ndarray, texts: list[str], vectors: Vectors, **more: Any) -> Proposal:
+    """A relearn on a week without traces of the first, which had `sizes`."""
+    _, old_vectors, old_labels = traffic(*sizes)
+    made_of = replace(known(stored, old_labels, old_vectors), seen=np.zeros(len(texts), bool))
+    return propose(texts, vectors, labels, [None] * len(texts), stored, known=made_of, **more)
+
+
+def test_next_week_of_the_same_traffic_is_the_same_taxonomy_though_clusters_differ() -> None:
+    _, stored, _ = first(40, 40, 40)
+    texts, vectors, labels = traffic(40, 40, 40, seed=1)
+    for fresh in (labels, np.arange(120) % 2 + 2 * labels, np.zeros_like(labels)):
+        now = second(stored, (40, 40, 40), fresh, texts, vectors)
+        assert same_content(now.taxonomy, stored)
+        assert now.intents == [stored.intents[label].id for label in labels]
+        assert now.strength.min() > 0.5
+
+
+def test_next_week_new_and_gone_intents_are_reported() -> None:
+    _, stored, _ = first(40, 30, 20)
+    texts, vectors, labels = traffic(40, 30, 0, 20, seed=1)
+    change = diff(stored, second(stored, (40, 30, 20), np.minimum(labels, 2), texts, vectors).taxonomy)
+    assert [i.id for i in change.retired] == [stored.intents[2].id]
+    assert ["close" in i.name for i in change.added] == [True]
+    assert not (change.split or change.merged or change.renamed or change.redefined)
+
+
+def test_next_week_a_split_is_reported_and_the_larger_part_keeps_id_and_name() -> None:
+    texts, vectors, labels = traffic(40, 30, 20)
+    made = propose(texts, vectors, np.minimum(labels, 1), [None] * 90, None)
+    stored = replace(made.taxonomy, version=1)
+    made_of = Known(vectors, [i or "" for i in made.intents], np.zeros(90, bool))
+    texts, vectors, labels = traffic(40, 30, 20, seed=1)
+    now = propose(texts, vectors, labels, [None] * 90, stored, known=made_of)
+    ((whole, (part,)),) = diff(stored, now.taxonomy).split
+    kept = now.taxonomy.by_id(whole.id)
+    assert kept is not None and kept.name == whole.name and part.predecessors == (whole.id,) and part.born_in == 2
+    assert now.intents == [stored.intents[1].id if label == 0 else whole.id if label == 1 else part.id for label in labels]
+
+
+def test_next_week_a_merge_is_reported_and_the_larger_keeps_id_and_name() -> None:
+    texts, vectors, labels = traffic(80, 40)
+    cut = np.where(labels == 1, 2, np.random.default_rng(3).permutation(np.arange(120) % 5 == 0))
+    intents = tuple(Intent(f"int_{n:08x}", name, "d") for n, name in enumerate(["one", "other", "third"]))
+    stored = Taxonomy("intent", 1, None, "t", intents)
+    made_of = Known(vectors, [intents[c].id for c in cut], np.ones(120, bool))
+    now = propose(texts, vectors, labels, list(made_of.intents), stored, known=made_of)
+    (((gone,), taker),) = diff(stored, now.taxonomy).merged
+    assert (gone.id, taker.id, taker.name, taker.predecessors) == (intents[1].id, intents[0].id, "one", (intents[1].id,))
+    assert set(now.intents) == {intents[0].id, intents[2].id}
+
+
+def test_next_week_locked_intents_are_left_alone() -> None:
+    _, stored, _ = first(40, 30, 20)
+    stored = replace(stored, intents=tuple(replace(i, locked=True) for i in stored.intents))
+    texts, vectors, labels = traffic(40, 30, 0, 20, seed=1)
+    now = second(stored, (40, 30, 20), np.minimum(labels, 2), texts, vectors)
+    assert now.taxonomy.intents[:3] == stored.intents and len(now.taxonomy.active) == 4
+
+
+def test_a_part_that_no_word_tells_apart_stays_with_its_intent() -> None:
+    _, vectors, labels = traffic(40, 30, 20)
+    made = propose(["where is my parcel"] * 90, vectors, np.zeros(90, np.int64), [None] * 90, None)
+    stored = replace(made.taxonomy, version=1)
+    made_of = Known(vectors, [i or "" for i in made.intents], np.ones(90, bool))
+    now = propose(["where is my parcel"] * 90, vectors, labels, made.intents, stored, known=made_of)
+    assert same_content(now.taxonomy, stored) and now.intents == made.intents
+
+
+@pytest.mark.parametrize("reason", ["few known", "fewer allowed", "gone by hand"])
+def test_old_intents_that_are_no_prior_are_matched_to_the_clusters(reason: str) -> None:
+    _, stored, before = first(40, 30, 20)
+    texts, vectors, labels = traffic(40, 30, 20)
+    made_of = Known(vectors, [i or "" for i in before], np.ones(90, bool))
+    joined = np.minimum(labels, 1)
+    assert len(propose(texts, vectors, joined, before, stored, known=made_of).taxonomy.active) == 3
+    limit = None
+    if reason == "few known":
+        made_of = Known(vectors[::5], made_of.intents[::5], np.arange(90) % 5 == 0)
+    elif reason == "fewer allowed":
+        limit = 2
+    else:
+        made_of = replace(made_of, intents=["int_00000000"] * 90)
+    now = propose(texts, vectors, joined, before, stored, known=made_of, max_intents=limit)
+    assert len(now.taxonomy.active) == 2

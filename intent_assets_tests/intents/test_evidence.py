@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
-from intent_assets.intents.evidence import landed_labels, named_places
+from intent_assets.adapters.store import open_store
+from intent_assets.intents.evidence import known_traces, landed_labels, named_places
 from intent_assets.intents.taxonomy import Intent, Taxonomy
 from intent_assets.intents.training import training_labels
-from intent_assets.tables import CORRECTIONS, LLM_LABELS, rows_to_table
+from intent_assets.tables import CORRECTIONS, EMBEDDINGS, INTENT_MEMBERS, LLM_LABELS, empty, rows_to_table
 
 
 def unit(*rows: tuple[float, ...]) -> np.ndarray:
@@ -78,3 +81,26 @@ def test_people_replace_the_teacher_on_a_text_and_count_more_and_unlabelled_inte
     assert np.isclose(found["x"][1], 3 * found["y"][1])
     assert {t for t, d in zip(rows.texts, rows.described, strict=True) if d} == {"third one", "d3"}
     assert np.isclose(np.mean(rows.weights), 1.0)
+
+
+def test_known_are_the_traces_that_made_intents_and_have_a_vector_of_the_same_text_and_model(tmp_path: Path) -> None:
+    tables = open_store(str(tmp_path), "UTC").tables
+    stored = {"a": ("h1", "m"), "b": ("changed", "m"), "c": ("h3", "other model"), "d": ("h4", "m")}
+    for number, (trace_id, (text_hash, model_id)) in enumerate(stored.items()):
+        row = {"source": "f", "trace_id": trace_id, "vector": [1.0, float(number)], "model_id": model_id, "kind": "verbatim"}
+        tables.upsert(EMBEDDINGS, "2026-11-01", rows_to_table([{**row, "text_hash": text_hash}], EMBEDDINGS))
+    made = [("d", "h4", 2), ("a", "h1", 1), ("b", "h2", 1), ("c", "h3", 2), ("gone", "h5", 1)]
+    members = rows_to_table(
+        [
+            {"source": "f", "trace_id": t, "day": "2026-11-01", "text_hash": h, "intent_id": f"int_0000000{i}", "strength": 1.0}
+            for t, h, i in made
+        ],
+        INTENT_MEMBERS,
+    )
+    window = pa.table({"source": ["f"] * 3, "trace_id": ["d", "new", "b"]})
+    known = known_traces(tables, members, "m", window)
+    assert known is not None
+    assert dict(zip(known.intents, known.vectors.tolist(), strict=True)) == {"int_00000002": [1.0, 3.0], "int_00000001": [1.0, 0.0]}
+    assert known.seen.tolist() == [True, False, False]
+    assert known_traces(tables, members, "third model", window) is None
+    assert known_traces(tables, empty(INTENT_MEMBERS), "m", window) is None
