@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INK, MUTED, ACCENT, GRID = "#1f2933", "#8a94a0", "#3b6fb6", "#e4e7eb"
 MAX_BARS = 40
 MAX_CONFUSED = 50
-MAX_NAMED = 28
+MAX_NAMED = 40
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
@@ -115,15 +115,13 @@ def _name_clusters(axes: "Axes", xy: npt.NDArray[np.float64], labels: npt.NDArra
 def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str], title: str) -> bytes:
     """Confusion matrix, rows labelled and columns predicted, coloured by share of the row.
 
-    Beyond MAX_CONFUSED intents only the most confused are drawn, so that names stay legible.
+    Intents that are confused stand side by side. Beyond MAX_CONFUSED only those of the most confused pairs are drawn, so that
+    names stay legible.
     """
-    if len(names) > MAX_CONFUSED:
-        wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * np.diag(matrix)
-        kept = np.sort(np.argsort(-wrong, kind="stable")[:MAX_CONFUSED])
-        title = f"{title}; the {MAX_CONFUSED} most confused of {len(names)} intents"
-        share, matrix, names = _row_shares(matrix)[np.ix_(kept, kept)], matrix[np.ix_(kept, kept)], [names[i] for i in kept]
-    else:
-        share = _row_shares(matrix)
+    kept = _confused_first(matrix, MAX_CONFUSED)
+    if len(kept) < len(names):
+        title = f"{title}; the {len(kept)} most confused of {len(names)} intents"
+    share, matrix, names = _row_shares(matrix)[np.ix_(kept, kept)], matrix[np.ix_(kept, kept)], [names[i] for i in kept]
     n = len(names)
     figure, axes = _figure(max(4.5, 0.2 * n + 2.6), max(4.5, 0.2 * n + 2.6))
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="equal")
@@ -136,6 +134,22 @@ def confusion(matrix: npt.NDArray[np.int64], names: Sequence[str], title: str) -
     axes.set_ylabel("labelled", fontsize=9, color=INK)
     axes.set_title(title, fontsize=10, loc="left", color=INK)
     return _png(figure, dpi=100)
+
+
+def _confused_first(matrix: npt.NDArray[np.int64], most: int) -> list[int]:
+    """Rows to draw, at most `most`: partners of the most confused pairs, each pair side by side where that is possible."""
+    both = np.triu(matrix + matrix.T, 1)
+    pairs = [divmod(int(place), len(both)) for place in np.argsort(-both, axis=None, kind="stable") if both.flat[place]]
+    chains: dict[int, list[int]] = {}  # each intent's chain of neighbours, shared by its members
+    for a, b in pairs:
+        one, other = chains.setdefault(a, [a]), chains.setdefault(b, [b])
+        if one is other or len(chains) > most:
+            continue
+        one.extend(other if other[0] == b else other[::-1])
+        chains.update(dict.fromkeys(other, one))
+    drawn = list(dict.fromkeys(code for chain in chains.values() for code in chain))
+    quiet = [code for code in range(len(both)) if code not in chains]
+    return (drawn + quiet)[:most]
 
 
 def _row_shares(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

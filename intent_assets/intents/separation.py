@@ -14,7 +14,7 @@ MAX_COMPARED = 400  # traces of a group that are looked at
 MAX_LINKS = 10
 # Crossing links up to which groups are apart: intents beside each other have about 0.1. Parts as large as most intents may
 # have more: a small part is easily cut off by chance.
-APART = 0.03
+APART = 0.02
 APART_LARGE = 0.1
 # A part has this share of the group's rows, or half as many as a typical group.
 MIN_PART_SHARE = 0.15
