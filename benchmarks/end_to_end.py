@@ -1,14 +1,13 @@
 """Time and memory of the whole path: files in, tags and report out, in a fresh store.
 
-    python benchmarks/end_to_end.py --data ../shared/datasets --traces 100000
+    python -m benchmarks.end_to_end [--data FOLDER] [--traces 100000] [--days 30]
 
 Traces are the texts of the labelled sets, in random order over 30 days, made distinct by joining two of them once every text
 was used. Memory is the resident memory of the whole process tree, summed, sampled ten times a second. Also measured, on the
-finished store: a tagging run for 100 new traces, process start included, and `intent-assets predict` on its second call.
+finished store: a tagging run for 100 new traces, process start included, and `intent-assets predict` on its second call. The
+converted model is in the cache beforehand.
 """
 
-import argparse
-import gzip
 import json
 import os
 import random
@@ -21,17 +20,18 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.data_sets import options, read_set
+from benchmarks.results import Row, save, show
+from intent_assets.adapters.embedder import make_embedder
+
 SETS = ("banking77", "clinc150", "hwu64", "massive_en")
-COMMAND = Path(sys.executable).with_name("intent-assets")
+COMMAND = str(Path(sys.executable).with_name("intent-assets"))
+COLUMNS = ("what", "n_traces", "n_days", "seconds", "peak_gb")
 
 
-def texts_of(data: Path) -> list[str]:
+def texts_of(data: Path, cache: Path) -> list[str]:
     """Distinct texts of the sets, in a fixed random order."""
-    found: dict[str, None] = {}
-    for name in SETS:
-        with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-            found.update({json.loads(line)["text"]: None for line in lines})
-    texts = list(found)
+    texts = list(dict.fromkeys(text for name in SETS for text in read_set(name, data, cache).texts))
     random.Random(0).shuffle(texts)
     return texts
 
@@ -49,19 +49,25 @@ def write_traces(file: Path, texts: list[str], n_traces: int, n_days: int) -> da
     return first + timedelta(days=n_days - 1)
 
 
-def measured(arguments: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Run a command to its end; return seconds and peak memory of its process tree in GB."""
+def ours_in(folder: Path, cache: Path) -> dict[str, str]:
+    """The environment of our commands: a Dagster home of its own, the model that is in the cache."""
+    make_embedder("default", cache)  # converted once per machine
+    return {**os.environ, "HF_HUB_OFFLINE": "1", "INTENT_DAGSTER_HOME": str(folder / "home"), "INTENT_CACHE": str(cache.absolute())}
+
+
+def measured(command: list[str], environment: dict[str, str]) -> Row:
+    """Run a command to its end: seconds, and peak memory of its process tree in GB."""
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([str(COMMAND), *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         tree = psutil.Process(process.pid)
         while process.poll() is None:
             peak = max(peak, memory(tree))
             time.sleep(0.1)
         if process.returncode:
             output.seek(0)
-            raise SystemExit(f"{' '.join(arguments)} failed:\n{output.read().decode()[-3000:]}")
-    return time.perf_counter() - started, peak / 1e9
+            raise SystemExit(f"{' '.join(command)} failed:\n{output.read().decode()[-3000:]}")
+    return {"seconds": time.perf_counter() - started, "peak_gb": peak / 1e9}
 
 
 def memory(tree: psutil.Process) -> int:
@@ -75,45 +81,35 @@ def memory(tree: psutil.Process) -> int:
     return total
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", type=Path, default=Path("../shared/datasets"))
-    options.add_argument("--traces", type=int, default=100_000)
-    options.add_argument("--days", type=int, default=30)
-    options.add_argument("--json", type=Path, help="also write the figures here")
-    chosen = options.parse_args()
-    texts = texts_of(chosen.data)
-    with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), texts, chosen.traces, chosen.days)
-    print("\n".join(f"{name:<40} {value:>10}" for name, value in figures.items()))
-    if chosen.json:
-        chosen.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-def measure(folder: Path, texts: list[str], n_traces: int, n_days: int) -> dict[str, object]:
+def measure(folder: Path, cache: Path, texts: list[str], n_traces: int, n_days: int) -> list[Row]:
     """All figures, in a store under `folder`."""
-    traces = folder / "traces.jsonl"
+    traces, environment = folder / "traces.jsonl", ours_in(folder, cache)
     last_day = write_traces(traces, texts, n_traces, n_days)
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "INTENT_DAGSTER_HOME": str(folder / "home")}
     where = ["--source", f"files:{traces}", "--store", str(folder / "store")]
-    whole_s, peak_gb = measured(["run", *where], environment)
-    measured(["tag", *where], environment)  # from here on `tag` knows what it has seen
+    whole = measured([COMMAND, "run", *where], environment)
+    measured([COMMAND, "tag", *where], environment)  # from here on `tag` knows what it has seen
     with traces.open("a", encoding="utf-8") as out:
         for number in range(100):
             out.write(json.dumps({"id": f"new{number}", "timestamp": last_day.isoformat(), "input": f"{texts[number]} please"}) + "\n")
-    tag_s, tag_gb = measured(["tag", *where], environment)
-    predict = ["predict", "where is my card?", "--store", str(folder / "store")]
+    tag = measured([COMMAND, "tag", *where], environment)
+    predict = [COMMAND, "predict", "where is my card?", "--store", str(folder / "store")]
     measured(predict, environment)
-    predict_s, _ = measured(predict, environment)
-    return {
-        "traces": n_traces,
-        "days": n_days,
-        "whole pipeline, seconds": round(whole_s, 1),
-        "peak memory of the process tree, GB": round(peak_gb, 2),
-        "tagging 100 new traces, seconds": round(tag_s, 1),
-        "tagging 100 new traces, peak GB": round(tag_gb, 2),
-        "predict, second call, seconds": round(predict_s, 2),
-    }
+    return [
+        {"what": "whole pipeline, file to report", "n_traces": n_traces, "n_days": n_days, **whole},
+        {"what": "tagging new traces", "n_traces": 100, **tag},
+        {"what": "predict, second call", "n_traces": 1, **measured(predict, environment)},
+    ]
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--traces", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=30)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure(Path(folder), args.cache, texts_of(args.data, args.cache), args.traces, args.days)
+    show("File to report", rows, COLUMNS)
+    print(save(args.out, "end_to_end", rows, counted=__doc__))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class LoadedClassifier:
         model, vectors = self.classifier, self.embedder.encode(texts)
         predictions = model.predict(texts, vectors)
         decisions = decide(predictions, model.min_confidence, model.min_in_scope)
-        probs = model.probabilities(vectors)
+        probs = model.probabilities(texts, vectors)
         best = np.argsort(-probs, axis=1, kind="stable")[:, :top]
         names = dict(zip(model.intent_ids, model.names, strict=True))
         return [

@@ -13,6 +13,7 @@ from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.evaluation import Evaluation
 from intent_assets.intents.label_versions import LABELS
 from intent_assets.intents.release import current, move
+from intent_assets.intents.summaries import represent
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.taxonomy_versions import require_taxonomy
 from intent_assets.intents.training import TrainingLabels, label_vectors, names_of, training_labels
@@ -102,7 +103,9 @@ def _fit(
     if not labels.n_labelled:
         return fit_prototypes(vectors, labels.intent_ids, about=about)
     with progress.track("training", 1) as advance:
-        fitted = fit(vectors, labels.intent_ids, labels.weights, seed=chosen.seed, about=about, aims=Aims(precision=chosen.min_precision))
+        texts = [represent(text).text or text for text in labels.texts]  # as tagging will see them
+        aims = Aims(precision=chosen.min_precision)
+        fitted = fit(vectors, labels.intent_ids, labels.weights, texts=texts, seed=chosen.seed, about=about, aims=aims)
         advance(1)
     return fitted
 

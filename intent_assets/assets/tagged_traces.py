@@ -4,6 +4,7 @@ from collections import Counter
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from intent_assets import checks, pictures, reporting
 from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result, total
@@ -11,14 +12,23 @@ from intent_assets.contracts import Embedder, EmbeddingRunner, Progress, Store
 from intent_assets.errors import MissingUpstream, some
 from intent_assets.intents.classifier_versions import read_classifier
 from intent_assets.intents.corrections import stored_corrections
-from intent_assets.intents.increments import batches
+from intent_assets.intents.increments import SEPARATOR, batches
 from intent_assets.intents.release import require_current
-from intent_assets.intents.tagged_traces import METHOD, PersonLabels, Tagger, due, examples_per_intent, person_labels, split_by_vector
+from intent_assets.intents.tagged_traces import (
+    METHOD,
+    PersonLabels,
+    Tagger,
+    due,
+    examples_per_intent,
+    person_labels,
+    split_by_vector,
+    texts_of,
+)
 from intent_assets.intents.taxonomy_versions import read_taxonomy
 from intent_assets.resources import Clock
 from intent_assets.tables import EMBEDDINGS, RAW_TRACES, SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
-BATCH_ROWS = 8_192
+BATCH_ROWS = 65_536  # 100 MB of vectors; a batch reads the day's files once, so that small ones cost time
 
 
 @daily_asset(
@@ -40,7 +50,7 @@ def tagged_traces(
     Only traces that are new, changed, corrected, or tagged by an earlier release are decided again.
     """
     tagger, people = _decider(store, embedding_runner.embedder)
-    done = each_day(context, store, TAGGED_TRACES, progress, lambda day: _tag_day(store, tagger, people, day, clock))
+    done = each_day(context, store, TAGGED_TRACES, progress, lambda day: tag_day(store, tagger, people, day, clock))
     days = list(done)
     shown = _shown(store, days)
     return result(
@@ -77,32 +87,41 @@ def _decider(store: Store, embedder: Embedder) -> tuple[Tagger, PersonLabels]:
     return tagger, person_labels(stored_corrections(store.artifacts), active)
 
 
-def _tag_day(store: Store, tagger: Tagger, people: PersonLabels, day: str, clock: Clock) -> DayDone:
+def tag_day(store: Store, tagger: Tagger, people: PersonLabels, day: str, clock: Clock) -> DayDone:
     """Decide the day's traces that are due; every batch is stored before the next begins."""
     traces = _traces(store, day)
     todo = due(traces, store.tables.read(TAGGED_TRACES, day), tagger.release, people)
     for batch in batches(todo, BATCH_ROWS):
-        embedded = store.tables.read(EMBEDDINGS, day, [*TRACE_KEY, "text_hash", "model_id", "vector"], keys=batch.select(list(TRACE_KEY)))
+        keys = batch.select(list(TRACE_KEY))
+        embedded = store.tables.read(EMBEDDINGS, day, [*TRACE_KEY, "text_hash", "model_id", "vector"], keys=keys)
         vectors, has_vector, unembedded = split_by_vector(batch, embedded, tagger.release.model_id)
         if unembedded:
             raise MissingUpstream(
                 f"tagged_traces {day}: expected a vector by {tagger.release.model_id} for every trace with text; {len(unembedded)} of "
                 f"{batch.num_rows} have none ({some(unembedded)}). Materialize summaries and embeddings for {day}."
             )
-        store.tables.upsert(TAGGED_TRACES, day, tagger.tag(batch, vectors, has_vector, clock()))
+        summaries = store.tables.read(SUMMARIES, day, [*TRACE_KEY, "text_hash", "represented_text"], keys=keys)
+        texts = texts_of(batch, summaries, has_vector)
+        store.tables.upsert(TAGGED_TRACES, day, tagger.tag(batch, texts, vectors, has_vector, clock()))
     stored = store.tables.read(TAGGED_TRACES, day, ["trace_id", "intent_id", "abstained", "tag_source"])
-    sources = Counter(stored["tag_source"].to_pylist())
+    n_abstained = pc.sum(stored["abstained"]).as_py() or 0
     return DayDone(
         counts={
             "n_traces": traces.num_rows,
             "n_decided": stored.num_rows,
             "n_decided_now": todo.num_rows,
-            "n_abstained": sum(stored["abstained"].to_pylist()),
-            "n_by_person": sources["person"],
+            "n_abstained": n_abstained,
+            "n_by_person": pc.sum(pc.equal(stored["tag_source"], "person")).as_py() or 0,
         },
-        metadata={"abstained_share": sum(stored["abstained"].to_pylist()) / stored.num_rows if stored.num_rows else 0.0},
-        version=reporting.fingerprint(sorted(map(str, zip(stored["trace_id"].to_pylist(), stored["intent_id"].to_pylist(), strict=True)))),
+        metadata={"abstained_share": n_abstained / stored.num_rows if stored.num_rows else 0.0},
+        version=_version(stored),
     )
+
+
+def _version(stored: pa.Table) -> str:
+    """Hash of which trace has which intent, whatever the order of the rows."""
+    pairs = pc.binary_join_element_wise(stored["trace_id"], stored["intent_id"], SEPARATOR, null_handling="replace", null_replacement="")
+    return reporting.fingerprint(["\n".join(sorted(pairs.to_pylist()))])
 
 
 def _traces(store: Store, day: str) -> pa.Table:
@@ -124,7 +143,7 @@ def _kinds(store: Store, days: list[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for day in days:
         rows = store.tables.read(SUMMARIES, day, ["kind", "status"])
-        counts.update(kind for kind, status in zip(rows["kind"].to_pylist(), rows["status"].to_pylist(), strict=True) if status == "ok")
+        counts.update(_counted(rows["kind"].filter(pc.equal(rows["status"], "ok"))))
     return dict(counts)
 
 
@@ -133,8 +152,8 @@ def _shown(store: Store, days: list[str]) -> dict[str, object]:
     counts: Counter[str] = Counter()
     for day in days:
         rows = store.tables.read(TAGGED_TRACES, day, ["intent", "abstain_reason"])
-        pairs = zip(rows["intent"].to_pylist(), rows["abstain_reason"].to_pylist(), strict=True)
-        counts.update(intent or f"abstained: {reason}" for intent, reason in pairs)
+        abstained = pc.binary_join_element_wise("abstained", rows["abstain_reason"], ": ")
+        counts.update(_counted(pc.coalesce(rows["intent"], abstained)))
     if not counts:
         return {}
     names, sizes = list(counts), list(counts.values())
@@ -146,3 +165,8 @@ def _shown(store: Store, days: list[str]) -> dict[str, object]:
         "tags": reporting.table(rows_shown),
         "examples": reporting.table(examples_per_intent(store.tables, days)),
     }
+
+
+def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value occurs."""
+    return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(values)}

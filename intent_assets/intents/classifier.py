@@ -1,7 +1,7 @@
 """Learns the classifier that tags all traffic from a few labelled rows, or from names and definitions alone.
 
-Its head is in heads.py, cut-offs in thresholds.py, unseen-row scores in folds.py, quality in evaluation.py, files in
-classifier_files.py. When it is trained is in assets/classifier.py.
+Its head is in heads.py, words in word_features.py, cut-offs in thresholds.py, unseen-row scores in folds.py, quality in
+evaluation.py, files in classifier_files.py. When it is trained is in assets/classifier.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,27 +12,40 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Predictions, Vectors
-from intent_assets.errors import BadInput, some
+from intent_assets.errors import BadInput
 from intent_assets.intents.evaluation import Evaluation, evaluate
-from intent_assets.intents.folds import OutOfFold, TrainingRows, out_of_fold
-from intent_assets.intents.heads import Codes, Head, Reals, Scores, fit_centroids, fit_linear, score, stratified_order
+from intent_assets.intents.folds import FitHead, OutOfFold, TrainingRows, out_of_fold
+from intent_assets.intents.heads import (
+    CHUNK_ROWS,
+    Codes,
+    Head,
+    Reals,
+    Scores,
+    fit_centroids,
+    fit_linear,
+    score,
+    score_chunk,
+    stratified_order,
+)
+from intent_assets.intents.labelled_rows import doubted, training_rows, warnings_of
 from intent_assets.intents.thresholds import (
     Aims,
     Calibration,
     Decisions,
+    best_of,
     calibrate,
+    choose_neighbour_weight,
     confidence_floor,
     decide,
     probabilities,
     scope_score,
-    top_two,
 )
+from intent_assets.intents.word_features import WordFeatures, fit_words
 
-METHOD = "lr+nn/1"  # raise when the method changes what is learned
+METHOD = "lr+words+nn/2"  # raise when the method changes what is learned
 PROTOTYPE_METHOD = "prototypes/1"
 MAX_TRAINING_ROWS = 20_000
-FEW_ROWS_PER_INTENT = 10
-_CHUNK_ROWS = 16_384
+WORD_WEIGHTS = (0.0, 0.4, 0.8)  # of words beside a vector of length 1: none, for few rows, for many
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ class FittedClassifier:
 
     intent_ids: tuple[str, ...]
     names: tuple[str, ...]
+    words: WordFeatures | None
     head: Head
     calibration: Calibration
     model_id: str
@@ -87,21 +101,22 @@ class FittedClassifier:
         return replace(self, calibration=moved)
 
     def predict(self, texts: Sequence[str], vectors: Vectors) -> Predictions:
-        """Return the best intent of each of n rows; `texts` (n,) are not looked at by this classifier."""
+        """Return the best intent of each of n rows, from their texts (n,) and vectors (n, dim)."""
         self._check(texts, vectors)
-        parts = [self._predict(vectors[i : i + _CHUNK_ROWS]) for i in range(0, len(vectors), _CHUNK_ROWS)]
-        best = [code for codes, *_ in parts for code in codes.tolist()]
-        empty = np.empty(0, dtype=np.float64)
-        confidence, margin, in_scope = (np.concatenate([empty, *(part[i] for part in parts)]) for i in (1, 2, 3))
-        return Predictions([self.intent_ids[code] for code in best], confidence, margin, in_scope)
+        n = len(vectors)
+        best = np.empty(n, dtype=np.int64)
+        confidence, margin, in_scope = np.empty(n), np.empty(n), np.empty(n)
+        for start in range(0, n, CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            scores = score_chunk(self.head, joined(vectors[rows], texts[rows], self.words))
+            best[rows], confidence[rows], margin[rows], in_scope[rows] = judge(scores, self.calibration)
+        return Predictions(np.array(self.intent_ids, dtype=object)[best].tolist(), confidence, margin, in_scope)
 
-    def probabilities(self, vectors: Vectors) -> Reals:
+    def probabilities(self, texts: Sequence[str], vectors: Vectors) -> Reals:
         """Return calibrated float64 (n, n_intents), columns in the order of `intent_ids`."""
-        logits = score(self.head, vectors).logits(self.calibration.neighbour_weight)
+        self._check(texts, vectors)
+        logits = score(self.head, joined(vectors, texts, self.words)).logits(self.calibration.neighbour_weight)
         return probabilities(logits, self.calibration.temperature)
-
-    def _predict(self, vectors: Vectors) -> tuple[Codes, Reals, Reals, Reals]:
-        return judge(score(self.head, vectors), self.calibration)
 
     def _check(self, texts: Sequence[str], vectors: Vectors) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or len(texts) != len(vectors):
@@ -110,11 +125,17 @@ class FittedClassifier:
             )
 
 
+def joined(vectors: Vectors, texts: Sequence[str], words: WordFeatures | None) -> Vectors:
+    """Return the head's features float32 (n, n_features): the vectors (n, dim), and behind them what the words of the texts say."""
+    if words is None:
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+    return np.hstack([vectors, words.transform(texts)], dtype=np.float32)
+
+
 def judge(scores: Scores, calibration: Calibration) -> tuple[Codes, Reals, Reals, Reals]:
     """Return best intent, confidence, margin and in_scope of n rows, each (n,)."""
-    probs = probabilities(scores.logits(calibration.neighbour_weight), calibration.temperature)
     in_scope = scope_score(scores.fit_signals(), calibration.signal_means, calibration.signal_stds)
-    return *top_two(probs), in_scope
+    return *best_of(scores.logits(calibration.neighbour_weight), calibration.temperature), in_scope
 
 
 def fit(
@@ -122,6 +143,7 @@ def fit(
     intent_ids: Sequence[str],
     weights: npt.ArrayLike | None = None,
     *,
+    texts: Sequence[str] | None = None,
     seed: int,
     groups: Sequence[object] | None = None,
     about: About | None = None,
@@ -133,6 +155,7 @@ def fit(
         vectors: unit float32 (n, dim).
         intent_ids: (n,) label of each row.
         weights: (n,) how much each label counts, >= 0; None is 1 each; rows of weight 0 are left out.
+        texts: (n,) what the vectors are of; None leaves the words out. Out-of-fold log loss decides whether words are used.
         seed: fixes folds and samples; equal input and seed give an equal classifier.
         groups: (n,) rows with an equal value stay on one side of every split, e.g. the hash of the text; None groups
             rows with equal vectors.
@@ -142,16 +165,62 @@ def fit(
     Raises:
         BadInput: no rows, or rows that do not fit together.
     """
-    ids, rows = _training_rows(vectors, intent_ids, weights, groups)
+    ids, rows, kept = training_rows(vectors, intent_ids, weights, groups, texts)
     given = (about.names if about else None) or {}
-    warnings = _warnings(rows, tuple(given.get(intent, intent) for intent in ids))
+    warnings = warnings_of(rows, tuple(given.get(intent, intent) for intent in ids))
     if len(rows) > MAX_TRAINING_ROWS:
-        rows = rows.take(np.sort(stratified_order(rows.codes, seed)[:MAX_TRAINING_ROWS]))
-    fit_head = partial(fit_linear, n_intents=len(ids), seed=seed)
-    unseen = out_of_fold(rows, len(ids), fit_head, seed)
-    calibration, evaluation = _learn_cut_offs(rows, ids, unseen, aims or Aims(), warnings)
-    head = replace(fit_head(rows.vectors, rows.codes, rows.weights), neighbour_weight=calibration.neighbour_weight)
-    return _classifier(ids, head, calibration, about, METHOD, seed, len(intent_ids), evaluation, warnings)
+        chosen = np.sort(stratified_order(rows.codes, seed)[:MAX_TRAINING_ROWS])
+        rows, kept = rows.take(chosen), kept[chosen]
+    words = None if texts is None else fit_words([texts[row] for row in kept.tolist()], seed)
+    said = None if words is None or texts is None else words.transform([texts[row] for row in kept.tolist()])
+    trials = [_try(rows, said, weight, len(ids), seed) for weight in (WORD_WEIGHTS if said is not None else WORD_WEIGHTS[:1])]
+    best = min(trials, key=lambda trial: trial.loss)
+    calibration, evaluation = _learn_cut_offs(best, ids, aims or Aims(), warnings)
+    wrong = _seem_wrong(best, calibration)
+    if wrong.any():
+        warnings += (f"{wrong.sum()} of {len(rows)} labels seem to be wrong, by what the others say, and were left out.",)
+    taught = best.rows.take(~wrong)
+    head = _fit_head(len(ids), seed, rows.vectors.shape[1])(taught.vectors, taught.codes, taught.weights)
+    used = words.weighing(best.word_weight) if words and best.word_weight else None
+    return _classifier(ids, used, head, calibration, about, METHOD, seed, len(intent_ids), evaluation, warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Training rows with their words at some weight, and how a head does that is trained on them; simpler ones come first."""
+
+    word_weight: float
+    rows: TrainingRows
+    unseen: OutOfFold | None
+    loss: float = np.inf
+    neighbour_weight: float = 0.0
+
+
+def _try(rows: TrainingRows, said: Vectors | None, weight: float, n_intents: int, seed: int) -> _Trial:
+    """Score the rows out of fold; `said` are their words' features (n, n_topics)."""
+    dim = rows.vectors.shape[1]
+    if said is not None and weight:
+        rows = replace(rows, vectors=np.hstack([rows.vectors, np.float32(weight) * said]))
+    unseen = out_of_fold(rows, n_intents, _fit_head(n_intents, seed, dim), seed)
+    if unseen is None or unseen.known.sum() < 2:
+        return _Trial(weight, rows, None)
+    known = unseen.known
+    loss, neighbour_weight = choose_neighbour_weight(unseen.scores.rows(known), rows.codes[known], rows.weights[known])
+    return _Trial(weight, rows, unseen, loss, neighbour_weight)
+
+
+def _seem_wrong(trial: _Trial, calibration: Calibration) -> npt.NDArray[np.bool_]:
+    """Which of the n rows to leave out at last, bool (n,)."""
+    own = np.ones(len(trial.rows))
+    if trial.unseen is not None:
+        known = np.flatnonzero(trial.unseen.known)
+        logits = trial.unseen.scores.rows(known).logits(calibration.neighbour_weight)
+        own[known] = probabilities(logits, calibration.temperature)[np.arange(len(known)), trial.rows.codes[known]]
+    return doubted(own, trial.rows.codes)
+
+
+def _fit_head(n_intents: int, seed: int, dim: int) -> FitHead:
+    return partial(fit_linear, n_intents=n_intents, seed=seed, dim=dim)
 
 
 PROTOTYPE_CALIBRATION = Calibration(
@@ -175,16 +244,17 @@ def fit_prototypes(vectors: Vectors, intent_ids: Sequence[str], *, about: About 
         intent_ids: (n,) the intent each vector describes.
         about: model id, names and kinds to carry along.
     """
-    ids, rows = _training_rows(vectors, intent_ids, None, None)
+    ids, rows, _ = training_rows(vectors, intent_ids, None, None, None)
     head = fit_centroids(rows.vectors, rows.codes, rows.weights, len(ids), seed=0)
     floor = 0.0 if len(ids) == 1 else confidence_floor(len(ids))
     warnings = ("Made from names, definitions and examples alone: nothing was evaluated. Label some traces.",)
     calibration = replace(PROTOTYPE_CALIBRATION, min_confidence=floor)
-    return _classifier(ids, head, calibration, about, PROTOTYPE_METHOD, 0, len(intent_ids), None, warnings)
+    return _classifier(ids, None, head, calibration, about, PROTOTYPE_METHOD, 0, len(intent_ids), None, warnings)
 
 
 def _classifier(
     ids: tuple[str, ...],
+    words: WordFeatures | None,
     head: Head,
     calibration: Calibration,
     about: About | None,
@@ -197,66 +267,18 @@ def _classifier(
     carried = about or About()
     given = carried.names or {}
     names = tuple(given.get(intent, intent) for intent in ids)
-    return FittedClassifier(ids, names, head, calibration, carried.model_id, carried.kinds, method, seed, n_rows, evaluation, warnings)
+    return FittedClassifier(
+        ids, names, words, head, calibration, carried.model_id, carried.kinds, method, seed, n_rows, evaluation, warnings
+    )
 
 
-def _training_rows(
-    vectors: Vectors, intent_ids: Sequence[str], weights: npt.ArrayLike | None, groups: Sequence[object] | None
-) -> tuple[tuple[str, ...], TrainingRows]:
-    n = len(intent_ids)
-    counts = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
-    if vectors.ndim != 2 or len(vectors) != n or counts.shape != (n,) or (groups is not None and len(groups) != n):
-        raise BadInput(
-            f"classifier: expected one vector, label, weight and group per row, came vectors {vectors.shape}, {n} labels, "
-            f"weights {counts.shape}, {'no' if groups is None else len(groups)} groups."
-        )
-    if not np.isfinite(vectors).all() or not (np.isfinite(counts) & (counts >= 0)).all():
-        raise BadInput("classifier: expected finite vectors and weights >= 0; re-embed the days, or check the label weights.")
-    kept = counts > 0
-    if not kept.any():
-        raise BadInput(
-            f"classifier: expected labelled rows of weight above 0, came none of {n}. Run llm_labels (offline needs no key), "
-            "give labels with INTENT_LABELS, or use names and definitions alone (fit_prototypes)."
-        )
-    labels = np.asarray(intent_ids, dtype=object)[kept].astype(str)
-    ids, codes = np.unique(labels, return_inverse=True)
-    chosen = np.ascontiguousarray(vectors[kept], dtype=np.float32)
-    keys = _group_numbers(chosen, None if groups is None else [g for g, k in zip(groups, kept, strict=True) if k])
-    return tuple(ids.tolist()), TrainingRows(chosen, codes.astype(np.int64), counts[kept], keys)
-
-
-def _group_numbers(vectors: Vectors, groups: Sequence[object] | None) -> Codes:
-    keys = [row.tobytes() for row in vectors] if groups is None else groups
-    numbers: dict[object, int] = {}
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-
-
-def _warnings(rows: TrainingRows, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Say what the data is too small for, by the intents' names."""
-    texts = np.bincount(np.unique(np.stack([rows.codes, rows.groups]), axis=1)[0], minlength=len(names))
-    found = []
-    if len(names) == 1:
-        found.append("Only one intent is labelled: every trace near its examples gets it, the others abstain. Label more intents.")
-    few = [names[i] for i in np.flatnonzero(texts < FEW_ROWS_PER_INTENT)]
-    if few:
-        found.append(
-            f"{len(rows)} labelled rows over {len(names)} intents; fewer than {FEW_ROWS_PER_INTENT} distinct texts in {len(few)} of them "
-            f"({some(few)}). Expect wrong tags there, and an evaluation that is uncertain; label more."
-        )
-    single = [names[i] for i in np.flatnonzero(texts < 2)]
-    if single:
-        found.append(f"Intents with a single text can be tagged but not evaluated: {len(single)} ({some(single)}).")
-    return tuple(found)
-
-
-def _learn_cut_offs(
-    rows: TrainingRows, ids: tuple[str, ...], unseen: OutOfFold | None, aims: Aims, warnings: tuple[str, ...]
-) -> tuple[Calibration, Evaluation | None]:
-    if unseen is None or unseen.known.sum() < 2:
+def _learn_cut_offs(trial: _Trial, ids: tuple[str, ...], aims: Aims, warnings: tuple[str, ...]) -> tuple[Calibration, Evaluation | None]:
+    rows, unseen = trial.rows, trial.unseen
+    if unseen is None:
         floor = 0.0 if len(ids) == 1 else max(0.5, confidence_floor(len(ids)))
         return replace(PROTOTYPE_CALIBRATION, neighbour_weight=0.0, min_confidence=floor), None
     known = unseen.known
-    calibration = calibrate(unseen.scores.rows(known), rows.codes[known], rows.weights[known], aims)
+    calibration = calibrate(unseen.scores.rows(known), rows.codes[known], rows.weights[known], aims, trial.neighbour_weight)
     return calibration, _cross_evaluation(rows, ids, unseen, calibration, aims, warnings)
 
 
@@ -268,7 +290,7 @@ def _cross_evaluation(
     aims: Aims,
     warnings: tuple[str, ...],
 ) -> Evaluation:
-    """Evaluate out of fold, each fold with the calibration learned on the other folds: no row judges itself."""
+    """Evaluate out of fold, each fold with the temperature and cut-offs learned on the other folds: no row judges itself."""
     n = len(rows)
     best, confidence, margin, in_scope = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
     abstained = np.zeros(n, dtype=bool)
@@ -276,7 +298,7 @@ def _cross_evaluation(
         here, others = unseen.folds == fold, (unseen.folds != fold) & unseen.known
         learned = calibration
         if others.any():
-            learned = calibrate(unseen.scores.rows(others), rows.codes[others], rows.weights[others], aims)
+            learned = calibrate(unseen.scores.rows(others), rows.codes[others], rows.weights[others], aims, calibration.neighbour_weight)
         best[here], confidence[here], margin[here], in_scope[here] = judge(unseen.scores.rows(here), learned)
         abstained[here] = (confidence[here] < learned.min_confidence) | (in_scope[here] < learned.min_in_scope)
     kept = np.flatnonzero(unseen.known)

@@ -17,7 +17,7 @@ FitHead = Callable[[Vectors, Codes, Reals], Head]
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """n labelled rows: vectors float32 (n, dim), codes (n,) of intents, weights (n,), groups (n,) of equal texts."""
+    """n labelled rows: vectors float32 (n, n_features), codes (n,) of intents, weights (n,), groups (n,) of equal texts."""
 
     vectors: Vectors
     codes: Codes

@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 
 from intent_assets.contracts import Classifier, Predictions, Release, TableStore, Vectors
 from intent_assets.intents.embeddings import from_arrow
-from intent_assets.intents.increments import pending
+from intent_assets.intents.increments import SEPARATOR, pending
 from intent_assets.intents.redaction import excerpt
-from intent_assets.tables import SUMMARIES, TAGGED_TRACES, rows_to_table
+from intent_assets.intents.thresholds import decide
+from intent_assets.tables import SUMMARIES, TAGGED_TRACES, conform
 
 METHOD = "tag-1"
+NO_TEXT = "no_text"
 NO_PREDICTIONS = Predictions([], np.empty(0), np.empty(0), np.empty(0))
 
 
@@ -32,6 +34,13 @@ class PersonLabels:
     def of(self, trace_id: str, text_hash: str | None) -> str | None:
         """The intent a person gave this trace, or this very text."""
         return self.by_trace.get(trace_id) or (self.by_content.get(text_hash) if text_hash else None)
+
+    def of_all(self, traces: pa.Table) -> pa.Array:
+        """The same for the rows of a table with trace_id and text_hash; most days nobody said anything."""
+        if not self.by_trace and not self.by_content:
+            return pa.nulls(traces.num_rows, pa.string())
+        rows = zip(traces["trace_id"].to_pylist(), traces["text_hash"].to_pylist(), strict=True)
+        return pa.array([self.of(trace_id, text_hash) for trace_id, text_hash in rows], pa.string())
 
 
 def person_labels(corrections: pa.Table, active_ids: set[str]) -> PersonLabels:
@@ -55,8 +64,7 @@ def due(traces: pa.Table, tagged: pa.Table, release: Release, people: PersonLabe
         traces: columns source, trace_id, timestamp, content_hash, text_hash (nullable).
         tagged: the day's stored tags.
     """
-    said = [people.of(t, h) for t, h in zip(traces["trace_id"].to_pylist(), traces["text_hash"].to_pylist(), strict=True)]
-    wanted = traces.append_column("said", pa.array(said, pa.string()))
+    wanted = traces.append_column("said", people.of_all(traces))
     wanted = _with_constant(wanted, "taxonomy_version", release.taxonomy_version)
     wanted = _with_constant(wanted, "classifier_version", release.classifier_version)
     by_person = pc.equal(tagged["tag_source"], "person")
@@ -77,63 +85,49 @@ class Tagger:
     classifier: Classifier
     names: Mapping[str, str]
 
-    def tag(self, traces: pa.Table, vectors: Vectors, has_vector: Sequence[bool], now: datetime) -> pa.Table:
+    def tag(self, traces: pa.Table, texts: Sequence[str], vectors: Vectors, has_vector: Sequence[bool], now: datetime) -> pa.Table:
         """Return TAGGED_TRACES rows for `traces` (as `due` returns them).
 
         Args:
             traces: n rows.
-            vectors: float32 (n_with_vector, dim), in the order of the rows that have one.
+            texts: (n_with_vector,) represented texts of the rows that have a vector, in their order.
+            vectors: float32 (n_with_vector, dim), likewise.
             has_vector: (n,) whether the row has a vector; rows without are abstained as `no_text`.
             now: becomes `tagged_at`.
         """
-        predicted = self.classifier.predict([""] * len(vectors), vectors) if len(vectors) else NO_PREDICTIONS
-        position = np.cumsum(np.asarray(has_vector, dtype=np.int64)) - 1
-        rows = []
-        for number, trace in enumerate(traces.to_pylist()):
-            opinion = self._opinion(predicted, int(position[number])) if has_vector[number] else _no_text()
-            rows.append(self._row(trace, opinion, now))
-        return rows_to_table(rows, TAGGED_TRACES)
-
-    def _opinion(self, predicted: Predictions, at: int) -> dict[str, object]:
-        top, confidence = predicted.intent_ids[at], float(predicted.confidence[at])
-        reason = None
-        if predicted.in_scope[at] < self.release.min_in_scope:
-            reason = "out_of_scope"
-        elif confidence < self.release.min_confidence:
-            reason = "low_confidence"
-        return {
-            "intent_id": None if reason else top,
-            "confidence": confidence,
-            "margin": float(predicted.margin[at]),
-            "abstain_reason": reason,
+        predicted = self.classifier.predict(texts, vectors) if len(vectors) else NO_PREDICTIONS
+        reasons = decide(predicted, self.release.min_confidence, self.release.min_in_scope).reasons
+        known = np.asarray(has_vector, dtype=bool)
+        at = pa.array(np.where(known, np.cumsum(known) - 1, 0), mask=~known)  # null where the row has no vector
+        top = pa.array(predicted.intent_ids, pa.string()).take(at)
+        reason = pc.if_else(pa.array(known), pa.array(reasons, pa.string()).take(at), NO_TEXT)
+        said = traces["said"].combine_chunks().cast(pa.string())
+        by_person = said.is_valid()
+        nothing = pa.scalar(None, pa.string())
+        intent_id = pc.coalesce(said, pc.if_else(reason.is_null(), top, nothing))
+        columns = {name: traces[name] for name in ("source", "trace_id", "timestamp", "content_hash")} | {
+            "intent_id": intent_id,
+            "intent": self._named(intent_id),
+            "confidence": pc.if_else(by_person, 1.0, pa.array(predicted.confidence).take(at)),
+            "margin": pa.array(predicted.margin).take(at),
+            "abstained": intent_id.is_null(),
+            "abstain_reason": pc.if_else(by_person, nothing, reason),
             "top_intent_id": top,
-            "tag_source": "classifier",
+            "tag_source": pc.if_else(by_person, "person", "classifier"),
+            "taxonomy_version": _repeat(self.release.taxonomy_version, pa.int64(), len(known)),
+            "classifier_version": _repeat(self.release.classifier_version, pa.int64(), len(known)),
+            "tagged_at": _repeat(now, pa.timestamp("us", tz="UTC"), len(known)),
         }
+        return conform(pa.table({name: columns[name] for name in TAGGED_TRACES.names}), TAGGED_TRACES)
 
-    def _row(self, trace: dict[str, object], opinion: dict[str, object], now: datetime) -> dict[str, object]:
-        if trace["said"] is not None:
-            opinion = {**opinion, "intent_id": trace["said"], "confidence": 1.0, "abstain_reason": None, "tag_source": "person"}
-        intent_id = opinion["intent_id"]
-        return {
-            **{k: trace[k] for k in ("source", "trace_id", "timestamp", "content_hash")},
-            **opinion,
-            "intent": None if intent_id is None else self.names[str(intent_id)],
-            "abstained": intent_id is None,
-            "taxonomy_version": self.release.taxonomy_version,
-            "classifier_version": self.release.classifier_version,
-            "tagged_at": now,
-        }
+    def _named(self, intent_ids: pa.Array) -> pa.Array:
+        """The name of each intent id, null for null."""
+        encoded = intent_ids.dictionary_encode()
+        return pa.array([self.names[i] for i in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
 
 
-def _no_text() -> dict[str, object]:
-    return {
-        "intent_id": None,
-        "confidence": None,
-        "margin": None,
-        "abstain_reason": "no_text",
-        "top_intent_id": None,
-        "tag_source": "classifier",
-    }
+def _repeat(value: object, kind: pa.DataType, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, kind), n)
 
 
 def split_by_vector(traces: pa.Table, embedded: pa.Table, model_id: str) -> tuple[Vectors, list[bool], list[str]]:
@@ -149,17 +143,35 @@ def split_by_vector(traces: pa.Table, embedded: pa.Table, model_id: str) -> tupl
         text whose vector is missing or of another text or model.
     """
     usable = embedded.filter(pc.equal(embedded["model_id"], model_id))
-    at = {key: row for row, key in enumerate(_keys(usable, "text_hash"))}
-    found = [at.get(key) for key in _keys(traces, "text_hash")]
-    hashes, ids = traces["text_hash"].to_pylist(), traces["trace_id"].to_pylist()
-    unembedded = [trace_id for trace_id, text, row in zip(ids, hashes, found, strict=True) if text is not None and row is None]
-    rows = [row for row in found if row is not None]
-    vectors = from_arrow(usable["vector"].combine_chunks().take(pa.array(rows, pa.int64())))
-    return vectors, [row is not None for row in found], unembedded
+    found = pc.index_in(_keys(traces), value_set=_keys(usable))
+    lacks = pc.and_(traces["text_hash"].combine_chunks().is_valid(), found.is_null())
+    unembedded = traces["trace_id"].filter(lacks).to_pylist()
+    vectors = from_arrow(usable["vector"].take(found.drop_null()))
+    return vectors, found.is_valid().to_pylist(), unembedded
 
 
-def _keys(rows: pa.Table, *more: str) -> list[tuple[str, ...]]:
-    return list(zip(*(rows[name].to_pylist() for name in ("source", "trace_id", *more)), strict=True))
+def texts_of(traces: pa.Table, summaries: pa.Table, has_vector: Sequence[bool]) -> list[str]:
+    """Return the represented texts of the traces that have a vector, in the order of the traces.
+
+    Args:
+        traces: n rows as `due` returns them.
+        summaries: columns source, trace_id, text_hash, represented_text; any order.
+        has_vector: (n,) as `split_by_vector` gave it.
+
+    Returns:
+        (n_with_vector,); empty where the text was changed or taken away since: then the vector decides alone.
+    """
+    wanted = traces.filter(pa.array(has_vector, pa.bool_()))
+    found = summaries["represented_text"].take(pc.index_in(_keys(wanted), value_set=_keys(summaries)))
+    texts: list[str] = pc.fill_null(found, "").to_pylist()
+    return texts
+
+
+def _keys(rows: pa.Table) -> pa.Array:
+    """One string per row of trace and text; null without text."""
+    columns = [rows[name].combine_chunks() for name in ("source", "trace_id", "text_hash")]
+    joined: pa.Array = pc.binary_join_element_wise(*columns, SEPARATOR)
+    return joined
 
 
 def examples_per_intent(tables: TableStore, days: Sequence[str], per_intent: int = 2) -> list[dict[str, object]]:
@@ -169,10 +181,12 @@ def examples_per_intent(tables: TableStore, days: Sequence[str], per_intent: int
     for day in sorted(days, reverse=True):
         tagged = tables.read(TAGGED_TRACES, day, ["source", "trace_id", "intent", "confidence"])
         counts.update(intent for intent in tagged["intent"].to_pylist() if intent)
-        for row in tagged.sort_by([("confidence", "descending")]).to_pylist():
-            chosen = wanted.setdefault(row["intent"] or "(abstained)", [])
+        falling = tagged.sort_by([("confidence", "descending")])
+        columns = (falling[name].to_pylist() for name in ("intent", "confidence", "source", "trace_id"))
+        for intent, confidence, source, trace_id in zip(*columns, strict=True):
+            chosen = wanted.setdefault(intent or "(abstained)", [])
             if len(chosen) < per_intent:
-                chosen.append((row["confidence"] or 0.0, day, row["source"], row["trace_id"]))
+                chosen.append((confidence or 0.0, day, source, trace_id))
     texts = _texts(tables, [pick for picks in wanted.values() for pick in picks])
     order = sorted(wanted, key=lambda name: (name == "(abstained)", -counts[name], name))
     return [

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from intent_assets.errors import BadInput
 from intent_assets.intents.classifier import About, FittedClassifier, fit, fit_prototypes
 from intent_assets.intents.classifier_files import load, save
 from intent_assets.intents.folds import TrainingRows, assign_folds, out_of_fold
-from intent_assets.intents.heads import Head, fit_linear, score, stratified_order
+from intent_assets.intents.heads import fit_linear, score, stratified_order
+from intent_assets.intents.labelled_rows import doubted
 from intent_assets.intents.thresholds import decide
 
 DIM = 32
@@ -156,10 +158,7 @@ def test_out_of_fold_marks_intents_the_fold_never_saw() -> None:
     codes = np.array([int(i[-1]) for i in ids])
     rows = TrainingRows(vectors, codes, np.ones(21), np.arange(21))
 
-    def fit_head(v: np.ndarray, c: np.ndarray, w: np.ndarray) -> Head:
-        return fit_linear(v, c, w, n_intents=2, seed=0)
-
-    unseen = out_of_fold(rows, 2, fit_head, seed=0)
+    unseen = out_of_fold(rows, 2, partial(fit_linear, n_intents=2, seed=0), seed=0)
     assert unseen is not None
     assert unseen.known.tolist() == [True] * 20 + [False]
 
@@ -223,10 +222,18 @@ def test_saved_and_loaded_predict_alike(model: FittedClassifier) -> None:
 
 def test_the_manifest_says_what_made_it(model: FittedClassifier) -> None:
     manifest = json.loads(save(model)["manifest.json"])
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert manifest["intents"][0] == {"id": "int_00000000", "name": "card lost"}
     assert (manifest["model_id"], manifest["dim"], manifest["seed"], manifest["kinds"]) == ("m@1", DIM, 1, ["verbatim"])
     assert manifest["evaluation"]["n"] == 160
+
+
+def test_a_classifier_of_format_version_1_still_predicts(model: FittedClassifier) -> None:
+    """Version 1 had no words: its arrays are those of a classifier without texts."""
+    files = save(model)
+    with np.load(io.BytesIO(files["arrays.npz"])) as arrays:
+        assert set(arrays.files) == {"weights", "bias", "exemplars", "exemplar_codes"}
+    assert accuracy(load(edited(files, format_version=1)), *blobs([50] * 5, seed=7)) > 0.97
 
 
 def edited(files: dict[str, bytes], **changes: object) -> dict[str, bytes]:
@@ -250,7 +257,7 @@ def pickled(files: dict[str, bytes]) -> dict[str, bytes]:
         (lambda f: {**f, "manifest.json": f["manifest.json"][:50]}, "not JSON"),
         (lambda f: {**f, "manifest.json": b"\xff\xfe"}, "not JSON"),
         (lambda f: {**f, "manifest.json": b"[]"}, "expected a manifest"),
-        (lambda f: edited(f, format_version=99), "expected format version 1, came 99"),
+        (lambda f: edited(f, format_version=99), "expected format version 1 or 2, came 99"),
         (lambda f: edited(f, intents=[{"id": "x", "name": "y"}]), "do not fit together"),
         (lambda f: edited(f, dim=7), "do not fit together"),
         (lambda f: edited(f, calibration={"temperature": 0}), "do not fit together"),
@@ -297,3 +304,114 @@ def test_the_head_scores_in_chunks_as_in_one(model: FittedClassifier) -> None:
     part = score(model.head, vectors[2000:2100])
     assert np.allclose(whole.linear[2000:2100], part.linear, atol=1e-5)
     assert np.allclose(whole.nearest[2000:2100], part.nearest, atol=1e-5)
+
+
+SUBJECTS = ("lost my card", "refund the money", "weather in town", "play some music", "change the address")
+FRAMES = ("please {}", "can you {} now", "I want to {}", "{} today?", "help me {} {}", "{} ünïcode ok")
+
+
+def worded(n: int, seed: int) -> tuple[np.ndarray, list[str], list[str]]:
+    """Rows whose vectors say little and whose words say all."""
+    rng = np.random.default_rng(seed)
+    vectors, ids = blobs([n] * 5, spread=3.0, seed=seed)
+    texts = [rng.choice(FRAMES).replace("{}", SUBJECTS[int(i[-1])]) + f" {rng.integers(10**6)}" for i in ids]
+    return vectors, ids, texts
+
+
+@pytest.fixture(scope="module")
+def wordy() -> FittedClassifier:
+    vectors, ids, texts = worded(30, 0)
+    return fit(vectors, ids, texts=texts, seed=0, about=About("m@1"))
+
+
+def test_words_tell_what_vectors_do_not(wordy: FittedClassifier) -> None:
+    vectors, ids, texts = worded(40, 1)
+    assert wordy.words is not None
+    found = wordy.predict(texts, vectors)
+    right = np.mean([a == b for a, b in zip(found.intent_ids, ids, strict=True)])
+    without = accuracy(fit(worded(30, 0)[0], worded(30, 0)[1], seed=0), vectors, ids)
+    assert right > without + 0.1
+    probs = wordy.probabilities(texts, vectors)
+    assert [wordy.intent_ids[i] for i in probs.argmax(axis=1)] == found.intent_ids
+    assert np.allclose(probs.max(axis=1), found.confidence, atol=1e-5)
+
+
+def test_a_classifier_with_words_is_saved_and_loaded(wordy: FittedClassifier) -> None:
+    vectors, _, texts = worded(40, 1)
+    back = load(save(wordy))
+    before, after = wordy.predict(texts, vectors), back.predict(texts, vectors)
+    assert before.intent_ids == after.intent_ids
+    for name in ("confidence", "margin", "in_scope"):
+        assert np.array_equal(getattr(before, name), getattr(after, name))
+    assert save(back) == save(wordy)
+
+
+def test_words_that_do_not_help_are_left_out() -> None:
+    vectors, ids = blobs([30, 30, 30], spread=0.4)
+    texts = [f"{word} {other}" for word, other in np.random.default_rng(0).choice(["one", "two", "three", "four"], (90, 2))]
+    model = fit(vectors, ids, texts=texts, seed=0)
+    assert model.words is None
+    assert model.head.weights.shape == (3, DIM)
+
+
+def test_texts_of_unknown_or_no_words_still_get_an_answer(wordy: FittedClassifier) -> None:
+    found = wordy.predict(["", "\u6211\u7684\u5361 \U0001f600", "qqq"], gibberish(3))
+    assert np.isfinite(found.confidence).all()
+    assert decide(found, wordy.min_confidence, wordy.min_in_scope).abstained.all()
+
+
+def test_a_vector_that_is_not_finite_abstains(wordy: FittedClassifier) -> None:
+    found = wordy.predict(["lost my card"], np.full((1, DIM), np.nan, dtype=np.float32))
+    assert decide(found, wordy.min_confidence, wordy.min_in_scope).abstained.all()
+
+
+def test_another_number_of_texts_is_refused(wordy: FittedClassifier) -> None:
+    vectors, ids, texts = worded(5, 0)
+    with pytest.raises(BadInput, match="24 texts"):
+        fit(vectors, ids, texts=texts[:-1], seed=0)
+    with pytest.raises(BadInput, match="expected 24 vectors"):
+        wordy.predict(texts[:-1], vectors)
+    with pytest.raises(BadInput, match="expected 24 vectors"):
+        wordy.probabilities(texts[:-1], vectors)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"terms": np.frombuffer(b'["a"]', dtype=np.uint8)},
+        {"terms": np.frombuffer(b"{", dtype=np.uint8)},
+        {"topics": np.zeros((3, 2), np.float16)},
+        {"idf": np.full(3, np.nan, np.float32)},
+        {"idf": None},
+    ],
+)
+def test_words_that_do_not_fit_are_refused(wordy: FittedClassifier, change: dict[str, np.ndarray | None]) -> None:
+    import hashlib
+
+    files = save(wordy)
+    with np.load(io.BytesIO(files["arrays.npz"])) as archive:
+        arrays = {name: value for name, value in {**archive, **change}.items() if value is not None}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    spoilt = edited({**files, "arrays.npz": buffer.getvalue()}, arrays_sha256=hashlib.sha256(buffer.getvalue()).hexdigest())
+    with pytest.raises(BadInput, match="do not fit together"):
+        load(spoilt)
+
+
+def test_wrong_labels_are_left_out_where_there_are_many() -> None:
+    vectors, ids = blobs([15] * 40, spread=0.4, dim=64)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(600) < 0.15
+    given = np.where(wrong, rng.permutation(ids), ids).tolist()
+    model = fit(vectors, given, seed=0)
+    assert any("seem to be wrong" in warning for warning in model.warnings)
+    assert len(model.head.exemplars) == pytest.approx(600 - wrong.sum(), abs=20)
+    assert accuracy(model, *blobs([10] * 40, spread=0.4, seed=3, dim=64)) > 0.99
+    assert not any("seem to be wrong" in warning for warning in fit(vectors, ids, seed=0).warnings)
+
+
+def test_an_intent_never_loses_all_its_rows() -> None:
+    own, codes = np.full(20, 0.5), np.repeat([0, 1], [17, 3])
+    own[[0, 1, 17, 18, 19]] = 0.0
+    assert np.flatnonzero(doubted(own, codes)).tolist() == [0, 1]
+    assert not doubted(np.r_[0.0, np.ones(99)], np.zeros(100, dtype=np.int64)).any()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intent_assets.contracts import Predictions
-from intent_assets.intents.thresholds import choose_min_confidence, confidence_floor, decide, fit_temperature, probabilities, top_two
+from intent_assets.intents.thresholds import best_of, choose_min_confidence, confidence_floor, decide, fit_temperature, probabilities
 
 
 def predictions(confidence: list[float], in_scope: list[float]) -> Predictions:
@@ -60,17 +60,27 @@ def test_the_temperature_is_found(true_temperature: float) -> None:
 
 
 def test_probabilities_survive_extreme_logits() -> None:
-    probs = probabilities(np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype=np.float32), 0.02)
-    assert np.allclose(probs, [[1, 0, 0], [1 / 3] * 3])
-    best, confidence, margin = top_two(probs)
+    logits = np.array([[1e4, -1e4, 0], [0, 0, 0]], dtype=np.float32)
+    assert np.allclose(probabilities(logits, 0.02), [[1, 0, 0], [1 / 3] * 3])
+    best, confidence, margin = best_of(logits, 0.02)
     assert best.tolist() == [0, 0]
     assert np.allclose(confidence, [1, 1 / 3])
     assert np.allclose(margin, [1, 0])
 
 
 def test_one_intent_is_certain_with_full_margin() -> None:
-    _, confidence, margin = top_two(np.ones((3, 1)))
+    _, confidence, margin = best_of(np.ones((3, 1), dtype=np.float32), 1.0)
     assert confidence.tolist() == margin.tolist() == [1, 1, 1]
+
+
+def test_the_best_is_the_same_as_by_probabilities() -> None:
+    logits = np.random.default_rng(2).normal(scale=3, size=(500, 7)).astype(np.float32)
+    probs = probabilities(logits, 0.7)
+    best, confidence, margin = best_of(logits, 0.7)
+    falling = np.sort(probs, axis=1)[:, ::-1]
+    assert best.tolist() == probs.argmax(axis=1).tolist()
+    assert np.allclose(confidence, falling[:, 0], atol=1e-6)
+    assert np.allclose(margin, falling[:, 0] - falling[:, 1], atol=1e-6)
 
 
 def test_reasons_name_the_stronger_doubt() -> None:
