@@ -102,7 +102,6 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
                 "random, logistic regression",
                 "medoids + 2 margin rounds, logistic regression",
                 "our selection, product classifier",
-                "our selection, labels spread over the pool",
             ],
         },
         make=beside("wrong", ("set", "method", "n_labels")),
