@@ -93,10 +93,10 @@ PARTS: dict[str, Callable[[DataSet, int], Iterator[Row]]] = {
 
 def measure(job: tuple[str, str, int], folder: Path, cache: Path) -> list[Row]:
     """All rows of one part, set and seed."""
-    from threadpoolctl import threadpool_limits
+    from intent_assets.intents.threads import one_numeric_thread
 
     part, name, seed = job
-    with threadpool_limits(1):
+    with one_numeric_thread():
         return [{"part": part, "seed": seed, **row} for row in PARTS[part](read_set(name, folder, cache), seed)]
 
 

@@ -9,6 +9,8 @@ from intent_assets.intents.intent_metrics import TAG_COLUMNS, TRACE_COLUMNS
 from intent_assets.intents.intent_metrics import intent_metrics as measure
 from intent_assets.tables import INTENT_METRICS, RAW_TRACES, TAGGED_TRACES
 
+MAX_SHOWN = 30  # in the UI; the table holds all
+
 
 @daily_asset(
     INTENT_METRICS,
@@ -33,6 +35,6 @@ def _measure_day(store: Store, day: str) -> DayDone:
     shown = ("intent", "n_traces", "share", "n_users", "latency_p50_ms", "cost_usd", "error_rate", "mean_confidence")
     return DayDone(
         counts={"n_traces": sum(metrics["n_traces"].to_pylist()), "n_intents": metrics.num_rows},
-        metadata={"metrics": reporting.table(metrics.select(list(shown)).to_pylist())},
+        metadata={f"largest {MAX_SHOWN}": reporting.table(metrics.select(list(shown)).slice(0, MAX_SHOWN).to_pylist())},
         version=reporting.fingerprint([str(metrics.to_pylist())]),
     )

@@ -21,6 +21,7 @@ from intent_assets.intents.granularity import number_of_groups
 from intent_assets.intents.lexical import with_words
 from intent_assets.intents.map_2d import map_2d
 from intent_assets.intents.neighbours import Neighbours, alike_rows, drift, nearest, shared_graph
+from intent_assets.intents.threads import one_numeric_thread
 
 __all__ = ["METHOD", "Clustering", "discover", "map_2d"]
 
@@ -78,12 +79,9 @@ def discover(
         raise BadInput(f"max_intents: expected at least 1, came {max_intents}. Set INTENT_MAX_INTENTS.")
     if not len(vectors):
         return Clustering(np.empty(0, np.int64), np.empty(0), 0)
-    from threadpoolctl import threadpool_limits
-
     distinct, first, inverse = _distinct(vectors)
     limit = max(1, min(max_intents or len(distinct), len(distinct) // MIN_SIZE))
-    # No faster with more threads at these sizes, and several times as slow where they wait for each other on a busy machine.
-    with threadpool_limits(1):
+    with one_numeric_thread():
         words = None if texts is None else [texts[i] for i in first]
         found = np.zeros(len(distinct), np.int64) if limit == 1 else _labels(distinct, words, seed, limit, method)
         found = _join_same(distinct, found)

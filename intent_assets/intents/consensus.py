@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
 from intent_assets.intents.granularity import N_CELLS, cut, small_cells, ward_tree
+from intent_assets.intents.threads import in_threads
 
 N_GROUPINGS = 12
 # The groupings are coarser and finer than what is wanted: their borders differ where no border is real.
@@ -32,12 +33,14 @@ def agreed_groups(views: Sequence[Vectors], n_groups: int, *, seed: int) -> Labe
         seed: equal seeds give equal groups.
     """
     flat = [_flat(view) for view in views]
-    groupings = []
-    for number in range(N_GROUPINGS):
+
+    def grouping(number: int) -> Labels:
         turn, place = divmod(number, len(flat))
         wanted = max(1, round(n_groups * FINENESS[turn % len(FINENESS)]))
         group = _kmeans if turn % 2 else _joined_cells
-        groupings.append(group(flat[place], wanted, seed * 1000 + number))
+        return group(flat[place], wanted, seed * 1000 + number)
+
+    groupings = in_threads(grouping, range(N_GROUPINGS))
     # Rows that are together everywhere need no telling apart: one of them stands for all.
     kinds, kind_of = np.unique(np.stack(groupings, axis=1), axis=0, return_inverse=True)
     members = _memberships(kinds.T, seed)[kind_of]

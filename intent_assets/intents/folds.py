@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
 from intent_assets.intents.heads import ABSENT_BIAS, ABSENT_COSINE, Codes, Head, Reals, Scores, score
+from intent_assets.intents.threads import in_threads
 
 FitHead = Callable[[Vectors, Codes, Reals], Head]
 
@@ -76,9 +77,12 @@ def out_of_fold(rows: TrainingRows, n_intents: int, fit_head: FitHead, seed: int
     linear = np.full((len(rows), n_intents), ABSENT_BIAS, dtype=np.float32)
     nearest = np.full_like(linear, ABSENT_COSINE)
     known = np.zeros(len(rows), dtype=bool)
-    for fold in np.unique(folds):
+
+    def judge_fold(fold: int) -> None:
         test, train = folds == fold, rows.take(folds != fold)
         scores = score(fit_head(train.vectors, train.codes, train.weights), rows.vectors[test])
         linear[test], nearest[test] = scores.linear, scores.nearest
         known[test] = np.isin(rows.codes[test], train.codes)
+
+    in_threads(judge_fold, np.unique(folds).tolist())
     return OutOfFold(Scores(linear, nearest), folds, known)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
+from intent_assets.intents.threads import one_numeric_thread
 
 Codes = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -116,10 +117,8 @@ def fit_linear(
     if len(present) == 1:
         return fit_centroids(features, codes, weights, n_intents, seed, dim)
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
-    # The steps are small: threads that wait for each other make them ten times as slow on a machine that has other work.
-    with threadpool_limits(1):
+    with one_numeric_thread():
         model = LogisticRegression(C=c, max_iter=300).fit(features, codes, sample_weight=weights)
     coefficients, intercepts = model.coef_, model.intercept_
     if len(present) == 2:  # one row for the two: split it evenly, which leaves the probabilities as they are

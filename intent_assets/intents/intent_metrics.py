@@ -20,31 +20,49 @@ def intent_metrics(traces: pa.Table, tagged: pa.Table, day: str) -> pa.Table:
         return empty(INTENT_METRICS)
     tags = tagged.select(list(TAG_COLUMNS)).to_pandas()
     joined = tags.merge(traces.select(list(TRACE_COLUMNS)).to_pandas(), on=["source", "trace_id"], how="inner", validate="one_to_one")
-    joined["intent_id"] = joined["intent_id"].fillna(ABSTAINED)
-    joined["intent"] = joined["intent"].fillna(ABSTAINED)
-    rows = [_row(str(intent_id), group, day, len(joined)) for intent_id, group in joined.groupby("intent_id", sort=True)]
+    joined[["intent_id", "intent"]] = joined[["intent_id", "intent"]].fillna(ABSTAINED)
+    joined["failed"] = joined["error"].notna()
+    per_intent = _measured(joined).to_dict("index")
+    scores = {str(intent_id): _score_means(group) for intent_id, group in joined.dropna(subset="scores").groupby("intent_id")["scores"]}
+    rows = [_row(str(intent_id), found, scores, day, len(joined)) for intent_id, found in per_intent.items()]
     return rows_to_table(sorted(rows, key=_largest_first), INTENT_METRICS)
+
+
+def _measured(joined: "pd.DataFrame") -> "pd.DataFrame":
+    """One row per intent id: counts, sums, means and quantiles over its traces; NaN where no trace has the number."""
+    groups = joined.groupby("intent_id", sort=True)
+    found = groups.agg(
+        intent=("intent", "first"),
+        n_traces=("trace_id", "size"),
+        n_users=("user_id", "nunique"),
+        error_rate=("failed", "mean"),
+        mean_confidence=("confidence", "mean"),
+    )
+    found["latency_p50_ms"] = groups["latency_ms"].quantile(0.5)
+    found["latency_p95_ms"] = groups["latency_ms"].quantile(0.95)
+    found[["cost_usd", "n_tokens"]] = groups[["cost_usd", "n_tokens"]].sum(min_count=1)
+    return found
 
 
 def _largest_first(row: dict[str, object]) -> tuple[int, str]:
     return -int(str(row["n_traces"])), str(row["intent_id"])
 
 
-def _row(intent_id: str, group: "pd.DataFrame", day: str, n_in_day: int) -> dict[str, object]:
+def _row(intent_id: str, found: dict[Any, Any], scores: dict[str, list[tuple[str, float]]], day: str, n_in_day: int) -> dict[str, object]:
     return {
         "day": day,
         "intent_id": intent_id,
-        "intent": str(group["intent"].iloc[0]),
-        "n_traces": len(group),
-        "share": len(group) / n_in_day,
-        "n_users": int(group["user_id"].nunique()),
-        "latency_p50_ms": _number(group["latency_ms"].quantile(0.5)),
-        "latency_p95_ms": _number(group["latency_ms"].quantile(0.95)),
-        "cost_usd": _number(group["cost_usd"].sum(min_count=1)),
-        "n_tokens": _whole(group["n_tokens"].sum(min_count=1)),
-        "error_rate": float(group["error"].notna().mean()),
-        "mean_confidence": _number(group["confidence"].mean()),
-        "score_means": _score_means(group["scores"]),
+        "intent": str(found["intent"]),
+        "n_traces": int(found["n_traces"]),
+        "share": found["n_traces"] / n_in_day,
+        "n_users": int(found["n_users"]),
+        "latency_p50_ms": _number(found["latency_p50_ms"]),
+        "latency_p95_ms": _number(found["latency_p95_ms"]),
+        "cost_usd": _number(found["cost_usd"]),
+        "n_tokens": _whole(found["n_tokens"]),
+        "error_rate": float(found["error_rate"]),
+        "mean_confidence": _number(found["mean_confidence"]),
+        "score_means": scores.get(intent_id, []),
     }
 
 
@@ -60,7 +78,7 @@ def _whole(value: Any) -> int | None:
 def _score_means(scores: "pd.Series") -> list[tuple[str, float]]:
     """Mean of each score name over the traces that have it; arrow maps arrive as lists of pairs."""
     values: dict[str, list[float]] = {}
-    for pairs in scores.dropna():
+    for pairs in scores:
         for name, value in pairs:
             if value is not None:
                 values.setdefault(name, []).append(float(value))

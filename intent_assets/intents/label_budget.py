@@ -21,6 +21,7 @@ import numpy.typing as npt
 from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.label_spreading import NO_INTENT, Pool, believed, make_pool
+from intent_assets.intents.threads import one_numeric_thread
 
 # Nothing here is sharp: on BANKING77 and CLINC150 shares of 0.2 to 0.5 and 3 to 10 candidates lie within 0.7 points.
 FIRST_SHARE = 0.3
@@ -144,10 +145,9 @@ def _one_of_each_cell(vectors: Vectors, rows: Rows, cost: npt.NDArray[np.float32
     if not n:
         return rows[:0]
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     points = vectors[rows]
-    with threadpool_limits(1):
+    with one_numeric_thread():
         cells = KMeans(n, n_init=1, max_iter=_KMEANS_STEPS, random_state=seed).fit(points)
     if cost is None:
         cost = ((points - cells.cluster_centers_[cells.labels_]) ** 2).sum(axis=1)

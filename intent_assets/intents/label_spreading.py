@@ -18,6 +18,7 @@ from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.heads import Codes, Head, Reals, fit_linear, score
 from intent_assets.intents.neighbours import nearest, shared_graph
+from intent_assets.intents.threads import one_numeric_thread
 
 N_NEIGHBOURS = 15
 NEIGHBOURS_SHARE = 0.5  # of a belief; 0.3 to 0.7 lie within 0.7 points on BANKING77 and CLINC150, 0.9 loses 3 on CLINC150
@@ -74,11 +75,10 @@ def _different(vectors: Vectors) -> tuple[Codes, Codes]:
 
 def _neighbour_mean(vectors: Vectors) -> Any:
     from scipy.sparse import csr_matrix, diags
-    from threadpoolctl import threadpool_limits
 
     if len(vectors) == 1:
         return csr_matrix((1, 1), dtype=np.float32)
-    with threadpool_limits(1):
+    with one_numeric_thread():
         graph = shared_graph(nearest(vectors, N_NEIGHBOURS))
     weight = np.asarray(graph.sum(axis=1)).ravel()
     return (diags(1 / np.where(weight > 0, weight, 1)) @ graph).tocsr().astype(np.float32)

@@ -1,6 +1,6 @@
 """A 2-d picture of the vectors, for people to look at; nothing is decided on it.
 
-t-SNE (van der Maaten & Hinton 2008) of at most 4,000 rows after PCA; the other rows stand with their nearest placed ones.
+t-SNE (van der Maaten & Hinton 2008) of at most 3,000 rows after PCA; the other rows stand with their nearest placed ones.
 """
 
 import numpy as np

@@ -1,14 +1,17 @@
 """The neighbour graph of unit vectors: who is near whom, and a drift along it that sharpens groups."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
+from intent_assets.intents.threads import in_threads
 
-_BLOCK = 1024
+_BLOCK = 512
+_DRIFT_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,23 @@ class Neighbours:
 
 
 def nearest(vectors: Vectors, k: int) -> Neighbours:
-    """Exact k nearest neighbours by cosine of float32 (n, dim) unit rows; needs memory for 1,024 x n at a time."""
-    n = len(vectors)
-    k = min(k, n - 1)
-    index = np.empty((n, k), np.int64)
-    similarity = np.empty((n, k), np.float32)
-    for start in range(0, n, _BLOCK):
-        block = vectors[start : start + _BLOCK] @ vectors.T
-        rows = np.arange(len(block))
-        block[rows, start + rows] = -2
-        best = np.argpartition(-block, k - 1, axis=1)[:, :k]
-        values = np.take_along_axis(block, best, axis=1)
-        order = np.lexsort((best, -values), axis=1)
-        index[start : start + _BLOCK] = np.take_along_axis(best, order, axis=1)
-        similarity[start : start + _BLOCK] = np.take_along_axis(values, order, axis=1)
-    return Neighbours(index, similarity)
+    """Exact k nearest neighbours by cosine of float32 (n, dim) unit rows; needs memory for 512 x n at a time and thread."""
+    k = min(k, len(vectors) - 1)
+    opposite = -vectors
+    parts = in_threads(lambda start: _nearest_of_block(vectors, opposite, start, k), range(0, len(vectors), _BLOCK))
+    index, similarity = zip(*parts, strict=True)
+    return Neighbours(np.concatenate(index), np.concatenate(similarity))
+
+
+def _nearest_of_block(vectors: Vectors, opposite: Vectors, start: int, k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Neighbours and similarities of the rows from `start` on, (at most _BLOCK, k) each; `opposite` are the vectors negated."""
+    distance = vectors[start : start + _BLOCK] @ opposite.T
+    rows = np.arange(len(distance))
+    distance[rows, start + rows] = 2
+    best = np.argpartition(distance, k - 1, axis=1)[:, :k]
+    values = np.take_along_axis(distance, best, axis=1)
+    order = np.lexsort((best, values), axis=1)
+    return np.take_along_axis(best, order, axis=1).astype(np.int64), -np.take_along_axis(values, order, axis=1)
 
 
 def alike_rows(vectors: Vectors, *, seed: int) -> float:
@@ -55,14 +60,21 @@ def alike_rows(vectors: Vectors, *, seed: int) -> float:
     Half-way is counted from the mean similarity of all pairs, so that encoders of any scale compare. At most 1,500 rows are
     looked at, chosen by `seed`.
     """
-    chosen = np.random.default_rng(seed).permutation(len(vectors))[:1_500]
-    similarity = vectors[chosen] @ vectors.T
-    similarity[np.arange(len(chosen)), chosen] = np.nan
-    usual = np.nanmean(similarity)
-    similarity = np.nan_to_num(similarity, nan=-2)
-    n_nearest = min(3, len(vectors) - 1)
-    best = -np.partition(-similarity, n_nearest - 1, axis=1)[:, :n_nearest].mean(axis=1)
-    return float(np.median((similarity > ((usual + best) / 2)[:, None]).sum(axis=1) + 1))
+    n = len(vectors)
+    if n < 2:
+        return float(n)
+    chosen = np.random.default_rng(seed).permutation(n)[:1_500]
+    usual = (vectors[chosen].sum(axis=0) @ vectors.sum(axis=0) - len(chosen)) / (len(chosen) * (n - 1))  # itself is not meant
+
+    def n_alike(start: int) -> npt.NDArray[np.int64]:
+        rows = chosen[start : start + _BLOCK]
+        similarity = vectors[rows] @ vectors.T
+        similarity[np.arange(len(rows)), rows] = -2
+        similarity.partition(n - min(3, n - 1), axis=1)
+        half_way = (usual + similarity[:, -min(3, n - 1) :].mean(axis=1)) / 2
+        return np.asarray((similarity > half_way[:, None]).sum(axis=1) + 1)
+
+    return float(np.median(np.concatenate(in_threads(n_alike, range(0, len(chosen), _BLOCK)))))
 
 
 def shared_graph(near: Neighbours) -> Any:
@@ -95,10 +107,15 @@ def drift(vectors: Vectors, graph: Any, n_steps: int, pull: float = 0.5) -> Vect
     from scipy.sparse import diags
 
     weight = np.asarray(graph.sum(axis=1)).ravel()
-    alone = weight == 0
-    mean = diags(1 / np.where(alone, 1, weight)).astype(np.float32) @ graph
+    mean = (diags(1 / np.where(weight == 0, 1, weight)).astype(np.float32) @ graph).tocsr()
+    parts = [(slice(start, start + _DRIFT_BLOCK), mean[start : start + _DRIFT_BLOCK]) for start in range(0, len(vectors), _DRIFT_BLOCK)]
     for _ in range(n_steps):
-        moved = (1 - pull) * vectors + pull * (mean @ vectors)
-        moved[alone] = vectors[alone]
-        vectors = (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+        vectors = np.concatenate(in_threads(partial(_drifted, vectors, pull), parts))
     return vectors
+
+
+def _drifted(vectors: Vectors, pull: float, part: tuple[slice, Any]) -> Vectors:
+    """The rows of a block after one step; `part` is the block and its rows of neighbour weights. A row without any stays."""
+    block, mean = part
+    moved = (1 - pull) * vectors[block] + pull * (mean @ vectors)
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), dtype=np.float32)

@@ -14,6 +14,7 @@ from itertools import chain, pairwise, repeat
 import numpy as np
 
 from intent_assets.contracts import Vectors
+from intent_assets.intents.threads import one_numeric_thread
 
 MAX_TERMS = 20_000
 N_TOPICS = 256  # 128 lose 0.2 points on CLINC150's validation rows, 384 gain 0.1
@@ -96,7 +97,6 @@ def fit_words(texts: Sequence[str], seed: int) -> WordFeatures | None:
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from threadpoolctl import threadpool_limits
 
     try:
         weigher = TfidfVectorizer(
@@ -108,7 +108,7 @@ def fit_words(texts: Sequence[str], seed: int) -> WordFeatures | None:
     n_topics = min(N_TOPICS, len(weigher.vocabulary_) - 1, len(texts) - 1)
     if n_topics < 1:
         return None
-    with threadpool_limits(1):
+    with one_numeric_thread():
         topics = TruncatedSVD(n_topics, n_iter=_STEPS, random_state=seed).fit(weighed).components_.T
     terms = tuple(weigher.get_feature_names_out().tolist())
     return WordFeatures(terms, weigher.idf_.astype(np.float32), np.ascontiguousarray(topics.astype(np.float16).astype(np.float32)))
