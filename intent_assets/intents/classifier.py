@@ -1,51 +1,43 @@
 """Learns the classifier that tags all traffic from a few labelled rows, or from names and definitions alone.
 
-Its head is in heads.py, words in word_features.py, cut-offs in thresholds.py, unseen-row scores in folds.py, quality in
-evaluation.py, files in classifier_files.py. When it is trained is in assets/classifier.py.
+Its head is in heads.py, words in word_features.py, cut-offs in thresholds.py, what is tried on unseen rows in trials.py and
+folds.py, quality in evaluation.py, files in classifier_files.py. When it is trained is in assets/classifier.py.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Predictions, Vectors
 from intent_assets.errors import BadInput
-from intent_assets.intents.evaluation import Evaluation, evaluate
-from intent_assets.intents.folds import FitHead, OutOfFold, TrainingRows, out_of_fold
+from intent_assets.intents.evaluation import Evaluation
 from intent_assets.intents.heads import (
     CHUNK_ROWS,
-    Codes,
     Head,
     Reals,
-    Scores,
     fit_centroids,
-    fit_linear,
     score,
     score_chunk,
     stratified_order,
 )
-from intent_assets.intents.labelled_rows import doubted, training_rows, warnings_of
+from intent_assets.intents.labelled_rows import training_rows, warnings_of
 from intent_assets.intents.thresholds import (
+    GENERAL,
     Aims,
     Calibration,
-    Decisions,
-    best_of,
-    calibrate,
-    choose_neighbour_weight,
     confidence_floor,
     decide,
+    judge,
     probabilities,
-    scope_score,
 )
+from intent_assets.intents.trials import fit_head, learn_cut_offs, seem_wrong, tried
 from intent_assets.intents.word_features import WordFeatures, fit_words
 
 METHOD = "lr+words+nn/2"  # raise when the method changes what is learned
 PROTOTYPE_METHOD = "prototypes/1"
 MAX_TRAINING_ROWS = 20_000
-WORD_WEIGHTS = (0.0, 0.4, 0.8)  # of words beside a vector of length 1: none, for few rows, for many
 
 
 @dataclass(frozen=True)
@@ -132,12 +124,6 @@ def joined(vectors: Vectors, texts: Sequence[str], words: WordFeatures | None) -
     return np.hstack([vectors, words.transform(texts)], dtype=np.float32)
 
 
-def judge(scores: Scores, calibration: Calibration) -> tuple[Codes, Reals, Reals, Reals]:
-    """Return best intent, confidence, margin and in_scope of n rows, each (n,)."""
-    in_scope = scope_score(scores.fit_signals(), calibration.signal_means, calibration.signal_stds)
-    return *best_of(scores.logits(calibration.neighbour_weight), calibration.temperature), in_scope
-
-
 def fit(
     vectors: Vectors,
     intent_ids: Sequence[str],
@@ -173,64 +159,16 @@ def fit(
         rows, kept = rows.take(chosen), kept[chosen]
     words = None if texts is None else fit_words([texts[row] for row in kept.tolist()], seed)
     said = None if words is None or texts is None else words.transform([texts[row] for row in kept.tolist()])
-    trials = [_try(rows, said, weight, len(ids), seed) for weight in (WORD_WEIGHTS if said is not None else WORD_WEIGHTS[:1])]
+    trials = tried(rows, said, len(ids), seed)
     best = min(trials, key=lambda trial: trial.loss)
-    calibration, evaluation = _learn_cut_offs(best, ids, aims or Aims(), warnings)
-    wrong = _seem_wrong(best, calibration)
+    calibration, evaluation = learn_cut_offs(best, ids, aims or Aims(), warnings)
+    wrong = seem_wrong(best, calibration)
     if wrong.any():
         warnings += (f"{wrong.sum()} of {len(rows)} labels seem to be wrong, by what the others say, and were left out.",)
     taught = best.rows.take(~wrong)
-    head = _fit_head(len(ids), seed, rows.vectors.shape[1])(taught.vectors, taught.codes, taught.weights)
+    head = fit_head(len(ids), seed, rows.vectors.shape[1])(taught.vectors, taught.codes, taught.weights)
     used = words.weighing(best.word_weight) if words and best.word_weight else None
     return _classifier(ids, used, head, calibration, about, METHOD, seed, len(intent_ids), evaluation, warnings)
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """Training rows with their words at some weight, and how a head does that is trained on them; simpler ones come first."""
-
-    word_weight: float
-    rows: TrainingRows
-    unseen: OutOfFold | None
-    loss: float = np.inf
-    neighbour_weight: float = 0.0
-
-
-def _try(rows: TrainingRows, said: Vectors | None, weight: float, n_intents: int, seed: int) -> _Trial:
-    """Score the rows out of fold; `said` are their words' features (n, n_topics)."""
-    dim = rows.vectors.shape[1]
-    if said is not None and weight:
-        rows = replace(rows, vectors=np.hstack([rows.vectors, np.float32(weight) * said]))
-    unseen = out_of_fold(rows, n_intents, _fit_head(n_intents, seed, dim), seed)
-    if unseen is None or unseen.known.sum() < 2:
-        return _Trial(weight, rows, None)
-    known = unseen.known
-    loss, neighbour_weight = choose_neighbour_weight(unseen.scores.rows(known), rows.codes[known], rows.weights[known])
-    return _Trial(weight, rows, unseen, loss, neighbour_weight)
-
-
-def _seem_wrong(trial: _Trial, calibration: Calibration) -> npt.NDArray[np.bool_]:
-    """Which of the n rows to leave out at last, bool (n,)."""
-    own = np.ones(len(trial.rows))
-    if trial.unseen is not None:
-        known = np.flatnonzero(trial.unseen.known)
-        logits = trial.unseen.scores.rows(known).logits(calibration.neighbour_weight)
-        own[known] = probabilities(logits, calibration.temperature)[np.arange(len(known)), trial.rows.codes[known]]
-    return doubted(own, trial.rows.codes)
-
-
-def _fit_head(n_intents: int, seed: int, dim: int) -> FitHead:
-    return partial(fit_linear, n_intents=n_intents, seed=seed, dim=dim)
-
-
-PROTOTYPE_CALIBRATION = Calibration(
-    neighbour_weight=1.0,
-    temperature=0.1,  # least log loss over BANKING77 and CLINC150 from intent names alone
-    signal_means=(0.5, 0.5),
-    signal_stds=(0.15, 0.15),
-    min_confidence=0.0,
-    min_in_scope=-1.35,  # rejects 5 % of CLINC150 in scope and about half of its out-of-scope rows, from names alone
-)
 
 
 def fit_prototypes(vectors: Vectors, intent_ids: Sequence[str], *, about: About | None = None) -> FittedClassifier:
@@ -248,7 +186,7 @@ def fit_prototypes(vectors: Vectors, intent_ids: Sequence[str], *, about: About 
     head = fit_centroids(rows.vectors, rows.codes, rows.weights, len(ids), seed=0)
     floor = 0.0 if len(ids) == 1 else confidence_floor(len(ids))
     warnings = ("Made from names, definitions and examples alone: nothing was evaluated. Label some traces.",)
-    calibration = replace(PROTOTYPE_CALIBRATION, min_confidence=floor)
+    calibration = replace(GENERAL, min_confidence=floor)
     return _classifier(ids, None, head, calibration, about, PROTOTYPE_METHOD, 0, len(intent_ids), None, warnings)
 
 
@@ -270,43 +208,6 @@ def _classifier(
     return FittedClassifier(
         ids, names, words, head, calibration, carried.model_id, carried.kinds, method, seed, n_rows, evaluation, warnings
     )
-
-
-def _learn_cut_offs(trial: _Trial, ids: tuple[str, ...], aims: Aims, warnings: tuple[str, ...]) -> tuple[Calibration, Evaluation | None]:
-    rows, unseen = trial.rows, trial.unseen
-    if unseen is None:
-        floor = 0.0 if len(ids) == 1 else max(0.5, confidence_floor(len(ids)))
-        return replace(PROTOTYPE_CALIBRATION, neighbour_weight=0.0, min_confidence=floor), None
-    known = unseen.known
-    calibration = calibrate(unseen.scores.rows(known), rows.codes[known], rows.weights[known], aims, trial.neighbour_weight)
-    return calibration, _cross_evaluation(rows, ids, unseen, calibration, aims, warnings)
-
-
-def _cross_evaluation(
-    rows: TrainingRows,
-    ids: tuple[str, ...],
-    unseen: OutOfFold,
-    calibration: Calibration,
-    aims: Aims,
-    warnings: tuple[str, ...],
-) -> Evaluation:
-    """Evaluate out of fold, each fold with the temperature and cut-offs learned on the other folds: no row judges itself."""
-    n = len(rows)
-    best, confidence, margin, in_scope = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n), np.zeros(n)
-    abstained = np.zeros(n, dtype=bool)
-    for fold in np.unique(unseen.folds):
-        here, others = unseen.folds == fold, (unseen.folds != fold) & unseen.known
-        learned = calibration
-        if others.any():
-            learned = calibrate(unseen.scores.rows(others), rows.codes[others], rows.weights[others], aims, calibration.neighbour_weight)
-        best[here], confidence[here], margin[here], in_scope[here] = judge(unseen.scores.rows(here), learned)
-        abstained[here] = (confidence[here] < learned.min_confidence) | (in_scope[here] < learned.min_in_scope)
-    kept = np.flatnonzero(unseen.known)
-    predictions = Predictions([ids[i] for i in best[kept]], confidence[kept], margin[kept], in_scope[kept])
-    decisions = Decisions(abstained[kept], [None] * len(kept))
-    truth = [ids[i] for i in rows.codes[kept]]
-    cut_offs = (calibration.min_confidence, calibration.min_in_scope)
-    return evaluate(truth, predictions, decisions, ids, cut_offs, warnings)
 
 
 __all__ = ["About", "Aims", "FittedClassifier", "decide", "fit", "fit_prototypes"]

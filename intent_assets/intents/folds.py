@@ -3,14 +3,14 @@
 What is learned from them is in thresholds.py and evaluation.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Vectors
-from intent_assets.intents.heads import ABSENT_BIAS, ABSENT_COSINE, Codes, Head, Reals, Scores, score
+from intent_assets.intents.heads import Codes, Head, Reals, Scores, score
 from intent_assets.intents.threads import in_threads
 
 FitHead = Callable[[Vectors, Codes, Reals], Head]
@@ -68,21 +68,37 @@ def assign_folds(codes: Codes, groups: Codes, n_folds: int, seed: int) -> Codes:
     return folds[inverse]
 
 
-def out_of_fold(rows: TrainingRows, n_intents: int, fit_head: FitHead, seed: int) -> OutOfFold | None:
-    """Score every row by a head fitted on the other folds; None where there are fewer than two groups."""
+def out_of_fold(views: Sequence[TrainingRows], n_intents: int, fit_head: FitHead, seed: int) -> list[OutOfFold | None]:
+    """Score every row by a head fitted on the other folds; None where there are fewer than two groups.
+
+    Args:
+        views: the same rows, each time with other features; all are judged on the same folds.
+        n_intents: columns of the scores.
+        fit_head: makes a head of features, codes and weights.
+        seed: of the folds.
+    """
+    rows = views[0]
     n_groups = len(np.unique(rows.groups))
     if n_groups < 2:
-        return None
+        return [None] * len(views)
     folds = assign_folds(rows.codes, rows.groups, number_of_folds(n_groups), seed)
-    linear = np.full((len(rows), n_intents), ABSENT_BIAS, dtype=np.float32)
-    nearest = np.full_like(linear, ABSENT_COSINE)
     known = np.zeros(len(rows), dtype=bool)
+    for fold in np.unique(folds):
+        known[folds == fold] = np.isin(rows.codes[folds == fold], rows.codes[folds != fold])
+    jobs = [(view, fold) for view in views for fold in np.unique(folds).tolist()]
+    parts = in_threads(lambda job: _judge_fold(job[0], folds == job[1], fit_head), jobs)
+    n_folds = len(jobs) // len(views)
+    return [OutOfFold(_joined(parts[n : n + n_folds], folds, n_intents), folds, known) for n in range(0, len(jobs), n_folds)]
 
-    def judge_fold(fold: int) -> None:
-        test, train = folds == fold, rows.take(folds != fold)
-        scores = score(fit_head(train.vectors, train.codes, train.weights), rows.vectors[test])
-        linear[test], nearest[test] = scores.linear, scores.nearest
-        known[test] = np.isin(rows.codes[test], train.codes)
 
-    in_threads(judge_fold, np.unique(folds).tolist())
-    return OutOfFold(Scores(linear, nearest), folds, known)
+def _judge_fold(rows: TrainingRows, test: npt.NDArray[np.bool_], fit_head: FitHead) -> Scores:
+    train = rows.take(~test)
+    return score(fit_head(train.vectors, train.codes, train.weights), rows.vectors[test])
+
+
+def _joined(parts: Sequence[Scores], folds: Codes, n_intents: int) -> Scores:
+    """Scores of all rows from those of each fold, the folds ascending."""
+    joined = Scores(np.empty((len(folds), n_intents), np.float32), np.empty((len(folds), n_intents), np.float32))
+    for fold, part in zip(np.unique(folds), parts, strict=True):
+        joined.linear[folds == fold], joined.nearest[folds == fold] = part.linear, part.nearest
+    return joined

@@ -158,7 +158,7 @@ def test_out_of_fold_marks_intents_the_fold_never_saw() -> None:
     codes = np.array([int(i[-1]) for i in ids])
     rows = TrainingRows(vectors, codes, np.ones(21), np.arange(21))
 
-    unseen = out_of_fold(rows, 2, partial(fit_linear, n_intents=2, seed=0), seed=0)
+    [unseen] = out_of_fold([rows], 2, partial(fit_linear, n_intents=2, seed=0), seed=0)
     assert unseen is not None
     assert unseen.known.tolist() == [True] * 20 + [False]
 

@@ -122,7 +122,7 @@ def test_a_spread_head_is_a_head_for_out_of_fold_scores_and_keeps_its_labelled_n
     assert head.exemplar_codes.tolist() == sorted(codes[rows].tolist())
     assert not (score(head, vectors).linear.argmax(axis=1) == 3).any()  # nobody labelled intent 3
     labelled = TrainingRows(vectors[rows], codes[rows], np.ones(30), np.arange(30))
-    unseen = out_of_fold(labelled, 4, partial(fit_spread, pool=pool, n_intents=4, seed=0), 0)
+    [unseen] = out_of_fold([labelled], 4, partial(fit_spread, pool=pool, n_intents=4, seed=0), 0)
     assert unseen is not None and (unseen.scores.linear.argmax(axis=1) == codes[rows]).mean() > 0.9
 
 
