@@ -33,9 +33,7 @@ def limit_of(params: QueryParams, maximum: int, *, minimum: int = 1, default: in
         raise invalid(too_big(maximum, ["limit"]))
     if number < minimum:
         said = f"Too small: expected number to be >={minimum}"
-        raise invalid(
-            {"origin": "number", "code": "too_small", "minimum": minimum, "inclusive": True, "path": ["limit"], "message": said}
-        )
+        raise invalid({"origin": "number", "code": "too_small", "minimum": minimum, "inclusive": True, "path": ["limit"], "message": said})
     return number
 
 

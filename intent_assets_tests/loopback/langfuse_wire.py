@@ -58,15 +58,16 @@ def iso(moment: datetime | None) -> str | None:
 
 def parse_time(text: object, path: Sequence[str]) -> datetime:
     """Read a time, or refuse it in the words of the servers."""
-    issue = {"code": "invalid_format", "format": "datetime", "pattern": _TIME_PATTERN, "path": list(path), "message": "Invalid ISO datetime"}
+    issue: Json = {"origin": "string", "code": "invalid_format", "format": "datetime", "pattern": _TIME_PATTERN, "path": list(path)}
+    refusal = invalid({**issue, "message": "Invalid ISO datetime"})
     if not isinstance(text, str):
         raise invalid(wrong_type("string", text, path))
     if not _TIME.fullmatch(text):
-        raise invalid({"origin": "string", **issue})
+        raise refusal
     try:
         return to_ms(datetime.fromisoformat(text).astimezone(UTC))
     except ValueError:
-        raise invalid({"origin": "string", **issue}) from None
+        raise refusal from None
 
 
 def invalid(*issues: Json) -> Refused:
