@@ -110,8 +110,10 @@ def main() -> None:
     given = parser.parse_args()
     jobs = [(p, s, seed) for p in given.parts for s in given.sets for seed in range(1 if p == "six weeks" else given.seeds)]
     with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
-        done = pool.map(partial(measure, folder=given.data, cache=given.cache), jobs, chunksize=1)
-    rows = [row for part in done for row in part]
+        rows: list[Row] = []
+        for (part, name, seed), found in zip(jobs, pool.imap(partial(measure, folder=given.data, cache=given.cache), jobs), strict=True):
+            rows += found
+            print(f"{part}, {name}, seed {seed}: done", flush=True)
     report(rows)
     print(save(given.out, "continuity", rows, seeds=given.seeds, n_labels=N_LABELS))
 

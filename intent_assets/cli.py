@@ -20,7 +20,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Know what us
 taxonomy_app = typer.Typer(no_args_is_help=True, help="Read and change the set of intents.")
 app.add_typer(taxonomy_app, name="taxonomy")
 
-SourceOption = Annotated[str | None, typer.Option("--source", help="sample, or files:<path, folder or glob>; default INTENT_SOURCE")]
+SourceOption = Annotated[
+    str | None,
+    typer.Option("--source", help="sample, langfuse, langsmith:<project>, or files:<path, folder or glob>; default INTENT_SOURCE"),
+]
 StoreOption = Annotated[str | None, typer.Option("--store", help="folder or URI of the store; default INTENT_STORE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
 
@@ -210,9 +213,41 @@ def estimate() -> None:
 
 
 @app.command()
-def retract() -> None:
-    """Take delivered tags back out of the trace store (comes later)."""
-    _later("retract")
+def retract(
+    from_day: Annotated[str | None, typer.Option("--from", metavar="DAY", help="first day whose tags go")] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="DAY", help="last day")] = None,
+    trace: Annotated[list[str] | None, typer.Option(metavar="ID", help="only this trace; may be repeated")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do it; without, only say what would be deleted")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Delete delivered tags from Langfuse, within the day's quota of the plan."""
+    from intent_assets.commands.retract import retract as delete_tags
+
+    delete_tags(_settings(store=store), from_day, to_day, trace or [], is_sure=yes)
+
+
+@app.command("seed-langfuse")
+def seed_langfuse(
+    yes: Annotated[bool, typer.Option("--yes", help="send without asking")] = False,
+    into_non_empty: Annotated[bool, typer.Option("--into-non-empty", help="even if the project has traces")] = False,
+) -> None:
+    """Send the bundled sample into an empty Langfuse project, to try everything there."""
+    from intent_assets.commands.seed import seed_langfuse as send_sample
+
+    send_sample(_settings(), is_sure=yes, into_non_empty=into_non_empty)
+
+
+@app.command()
+def queue(
+    name: Annotated[str, typer.Argument(help="the annotation queue; made if it is not there")],
+    intent: Annotated[str | None, typer.Option(help="only traces of this intent, and abstained ones nearest to it")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="how many")] = 50,
+    store: StoreOption = None,
+) -> None:
+    """Put the traces that are worth a look into an annotation queue of Langfuse; what people say there corrects the tags."""
+    from intent_assets.commands.queue import fill_queue
+
+    fill_queue(_settings(store=store), name, intent, limit)
 
 
 @taxonomy_app.command()

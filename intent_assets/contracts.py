@@ -1,4 +1,4 @@
-"""The seams between the parts: what a trace source, sink, store, embedder or model must do, and nothing of how.
+"""The seams between the parts: what a trace source, sink, store, embedder or classifier must do, and nothing of how.
 
 Implementations are in adapters/, one vendor per file. Values that cross a seam are arrow tables, numpy arrays and the
 frozen dataclasses below.
@@ -52,11 +52,16 @@ class ParsedRows:
 
 @dataclass(frozen=True)
 class SourceBatch:
-    """Some traces of one day, and the mark from which a later read goes on after them."""
+    """Some traces of one day, and the mark from which a later read goes on after them.
+
+    With `earliest_wins` a trace is stored once, on the day and under the time it was first given; without, a row replaces the
+    one of its id on its day, whatever its time.
+    """
 
     traces: pa.Table
     rejected: pa.Table
     mark: str
+    earliest_wins: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,43 +104,33 @@ class TableStore(Protocol):
 
     def days(self, table: Table) -> list[str]:
         """Days that have a stored file, ascending."""
-        ...
 
     def count(self, table: Table, day: str) -> int:
         """Rows of the day, from file footers alone."""
-        ...
 
     def read(self, table: Table, day: str, columns: Sequence[str] | None = None, keys: pa.Table | None = None) -> pa.Table:
         """Return the day's rows, empty when there are none. With `keys` (the key columns) only files that hold one are opened."""
-        ...
 
     def scan(self, table: Table, day: str, columns: Sequence[str] | None = None, batch_rows: int = 8192) -> Iterator[pa.Table]:
         """Yield the day's rows in bounded batches."""
-        ...
 
     def upsert(self, table: Table, day: str, rows: pa.Table) -> UpsertCounts:
         """Insert new rows, rewrite changed ones, leave equal ones. The last of rows with one key wins."""
-        ...
 
     def replace(self, table: Table, day: str, rows: pa.Table) -> None:
         """Make `rows` the whole day; for derived tables."""
-        ...
 
     def compact(self, table: Table, day: str, max_files: int = 8) -> bool:
         """Merge the day's files into one when there are more than `max_files`; return whether it did."""
-        ...
 
     def lease(self, table: Table, day: str, wait_s: float = 3600.0) -> AbstractContextManager[None]:
         """Hold the day for one writer; raises TryAgain when another holds it longer than `wait_s`."""
-        ...
 
     def mark(self, table: Table, day: str) -> str | None:
         """The source's mark up to which the day has been read."""
-        ...
 
     def set_mark(self, table: Table, day: str, mark: str) -> None:
         """Remember the mark, after its rows were stored."""
-        ...
 
 
 class ArtifactStore(Protocol):
@@ -143,23 +138,18 @@ class ArtifactStore(Protocol):
 
     def get(self, path: str) -> bytes | None:
         """The content, or None when there is no such artefact."""
-        ...
 
     def uri(self, path: str) -> str:
         """Where an artefact lies, for people to look."""
-        ...
 
     def put(self, path: str, content: bytes) -> str:
         """Store the content whole or not at all; return its URI."""
-        ...
 
     def names(self, folder: str) -> list[str]:
         """Names directly under the folder, ascending; empty when it does not exist."""
-        ...
 
     def swap(self, path: str, expected: bytes | None, content: bytes) -> bool:
         """Put `content` only if the artefact still is `expected`; return whether it was."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -224,42 +214,12 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
-    """One question to a language model; `request_id` comes back with the answer."""
-
-    request_id: str
-    system: str
-    user: str
-    max_tokens: int
-    json_schema: dict[str, object] | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer: text, what it cost, and a status (`ok`, `refused`, `truncated`, `failed: …`)."""
-
-    request_id: str
-    text: str
-    status: str
-    n_input_tokens: int
-    n_output_tokens: int
-    cost_usd: float
-    model_id: str
-
-
-class LanguageModel(Protocol):
-    """Carries requests to a model and answers back; loops and prompts live in intents/."""
-
-    model_id: str
-
-    def ask(self, requests: Sequence[Request]) -> Iterator[Answer]:
-        """Yield one answer per request, in any order."""
-        ...
-
-
-@dataclass(frozen=True)
 class OutgoingTag:
-    """A tag on its way to a trace store. `value` is the intent's name, or `unknown` to withdraw."""
+    """A tag on its way to a trace store. `value` is the intent's name, or `unknown` to withdraw; then there is no `intent_id`.
+
+    `score_id` is stable: sending it again overwrites. `timestamp` is the trace's at its first delivery (UTC): under another
+    day's a second score would appear. `confidence` is 0 to 1. Equal payload hashes are not sent twice.
+    """
 
     trace_id: str
     score_id: str
@@ -269,24 +229,34 @@ class OutgoingTag:
     confidence: float | None
     comment: str
     payload_hash: str
+    taxonomy_version: int = 0
+    classifier_version: int = 0
+    environment: str | None = None
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """What became of one tag: written, withdrawn or refused (then `detail` says why)."""
+    """What became of one tag: written, withdrawn, refused or missing (then `detail` says why); `timestamp` if it was changed."""
 
     trace_id: str
     status: str
     detail: str = ""
+    timestamp: datetime | None = None
 
 
 class TagSink(Protocol):
-    """Where tags are delivered. `target` fills the receipt."""
+    """Where tags are delivered."""
 
-    target: str
+    @property
+    def target(self) -> str:
+        """Fills the receipt; receipts of another target do not count."""
+
+    @property
+    def n_requests(self) -> int:
+        """Requests sent to a server so far."""
 
     def send(self, tags: Sequence[OutgoingTag]) -> Iterator[SendResult]:
-        """Write the tags, overwriting earlier ones with the same score id; yield one result per tag."""
+        """Write the tags, one per trace, overwriting earlier ones with the same score id; yield a result per tag as it is known."""
         ...
 
 

@@ -8,14 +8,20 @@ Concept: https://docs.dagster.io/guides/build/external-resources
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from intent_assets.connections import langfuse_connection, langsmith_connection, live_source
 from intent_assets.contracts import EmbeddingRunner, LabelFile, ParsedRows, Progress, SourceRow, Store, TagSink, TraceSource
 from intent_assets.errors import BadInput, TryAgain
+from intent_assets.label_contracts import CorrectionSource
 from intent_assets.partitions import yesterday
 from intent_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from intent_assets.adapters.sink_langfuse import LangfuseSink
 
 Clock = Callable[[], datetime]
 SAMPLE = str(Path(__file__).parent / "samples" / "traces.jsonl")
@@ -52,6 +58,8 @@ def make_source(settings: Settings, progress: Progress | None, clock: Clock) -> 
     def lock(wait_s: float) -> AbstractContextManager[None]:
         return lease(landing, f"landing/{kind}", wait_s)
 
+    if kind in ("langfuse", "langsmith"):
+        return live_source(settings, parse, progress, claim=lambda: landing.put(PurePosixPath(f"_landing/{kind}/live"), b""))
     if kind == "files":
         return FilesSource(settings.source_location, landing=landing, parse=parse, lock=lock, progress=progress)
     last_day = settings.sample_last_day or yesterday(clock())
@@ -67,6 +75,84 @@ def _refuse_mixing_with_sample(store: Store, kind: str, settings: Settings) -> N
             f"{store.uri} holds {held}, INTENT_SOURCE is {settings.source}: expected a store without, so that invented and real traces "
             "are not mixed. Use another folder, e.g. INTENT_STORE=./my_store in .env or --store ./my_store."
         )
+
+
+def make_sink(settings: Settings, store: Store | None = None) -> TagSink | None:
+    """The sink of the settings; None without one. Nothing is asked of a server yet.
+
+    Raises:
+        BadInput: keys are missing, or the traces of the source are not on the server of the sink.
+    """
+    if settings.sink == "none":
+        return None
+    _refuse_other_source(settings)
+    if settings.sink == "langfuse":
+        return _langfuse_tags(settings) if settings.write == "tags" else _langfuse_scores(settings, store or open_store(settings))
+    if settings.sink == "langsmith":
+        return _langsmith_feedback(settings)
+    from intent_assets.adapters.sink_files import FilesSink
+
+    return FilesSink(settings.sink_location)
+
+
+def _refuse_other_source(settings: Settings) -> None:
+    """Checked here and not when settings are read: some are read before a command's options are known."""
+    kind = settings.source.partition(":")[0]
+    if settings.sink == "langfuse" and kind == "sample":
+        raise BadInput(
+            "INTENT_SINK=langfuse: the traces of the bundled sample are on no Langfuse server; set INTENT_SOURCE too. "
+            "Example: INTENT_SOURCE=langfuse"
+        )
+    if settings.sink == "langfuse" and kind == "langsmith":
+        raise BadInput(
+            f"INTENT_SINK=langfuse: expected INTENT_SOURCE=langfuse or files of its traces with it, came {settings.source}: runs of "
+            "LangSmith are on no Langfuse server. Example: INTENT_SINK=langsmith"
+        )
+    if settings.sink == "langsmith" and kind != "langsmith":
+        raise BadInput(
+            "INTENT_SINK=langsmith: expected INTENT_SOURCE=langsmith:<project> with it, because feedback goes to the runs of that "
+            f"project; came {settings.source}."
+        )
+
+
+def make_remover(settings: Settings) -> "LangfuseSink":
+    """The sink of the settings, to delete what it wrote.
+
+    Raises:
+        BadInput: it is none that can.
+    """
+    if settings.sink != "langfuse" or settings.write != "scores":
+        raise BadInput(
+            f"INTENT_SINK={settings.sink}, INTENT_WRITE={settings.write}: expected INTENT_SINK=langfuse and INTENT_WRITE=scores, "
+            "because only scores can be deleted."
+        )
+    return _langfuse_scores(settings, open_store(settings))
+
+
+def _langfuse_scores(settings: Settings, store: Store) -> "LangfuseSink":
+    from intent_assets.adapters.sink_langfuse import LangfuseSink
+    from intent_assets.intents.taxonomy_versions import latest_taxonomy
+
+    def intent_names() -> list[str]:
+        taxonomy = latest_taxonomy(store.artifacts)
+        return [intent.name for intent in taxonomy.active] if taxonomy else []
+
+    http, plan = langfuse_connection(settings), settings.langfuse_plan
+    return LangfuseSink(http, score_name=settings.score_name, intent_names=intent_names, plan=plan)
+
+
+def _langfuse_tags(settings: Settings) -> TagSink:
+    from intent_assets.adapters.langfuse_tags import LangfuseTags
+
+    return LangfuseTags(langfuse_connection(settings), score_name=settings.score_name, now=utc_now)
+
+
+def _langsmith_feedback(settings: Settings) -> TagSink:
+    from intent_assets.adapters.sink_langsmith import LangSmithSink
+
+    if settings.write == "tags":
+        raise BadInput("INTENT_WRITE=tags: LangSmith runs that ended cannot be changed, tags cannot be added. Set INTENT_WRITE=scores.")
+    return LangSmithSink(langsmith_connection(), project=settings.source.partition(":")[2], key=settings.score_name)
 
 
 def make_runner(settings: Settings) -> EmbeddingRunner:
@@ -130,15 +216,11 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
     @dg.resource(description="Where traces come from.")
     def source(context: dg.InitResourceContext) -> TraceSource:
-        return make_source(settings, None, utc_now)
+        return make_source(settings, LogProgress(context.log.info) if context.log else None, utc_now)
 
     @dg.resource(description="Where tags are delivered; None means nowhere.")
     def sink(context: dg.InitResourceContext) -> TagSink | None:
-        if settings.sink == "none":
-            return None
-        from intent_assets.adapters.sink_files import FilesSink
-
-        return FilesSink(settings.sink_location)
+        return make_sink(settings)
 
     @dg.resource(description="Turns texts into vectors.")
     def embedding_runner(context: dg.InitResourceContext) -> EmbeddingRunner:
@@ -152,6 +234,12 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return LabelsOnDisk(settings.labels_path)
 
+    @dg.resource(description="Trace stores where people correct tags; none for the sample and for files.")
+    def correction_sources(context: dg.InitResourceContext) -> Sequence[CorrectionSource]:
+        from intent_assets.correction_sources import make_correction_sources
+
+        return make_correction_sources(settings)
+
     @dg.resource(description="Shows how far long work has come.")
     def progress(context: dg.InitResourceContext) -> Progress:
         return LogProgress(context.log.info if context.log else print)
@@ -162,6 +250,7 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "sink": sink,
         "embedding_runner": embedding_runner,
         "label_file": label_file,
+        "correction_sources": correction_sources,
         "progress": progress,
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, "The settings."),
         "clock": dg.ResourceDefinition.hardcoded_resource(utc_now, "The instant now."),

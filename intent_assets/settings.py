@@ -1,17 +1,18 @@
 """Every setting, read from the environment (and `.env`) in this one place.
 
 A wrong value fails at once with its name, what was expected and an example. `README.md` and `.env.example` list the
-same fields; a test holds them together. Secrets are not here: vendors' keys stay `dagster.EnvVar`s in resources.py.
+same fields; a test holds them together. Vendors' keys keep the vendors' names and stay out of `Settings` (langfuse_keys, langsmith_keys).
 """
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from intent_assets.errors import BadInput
 
@@ -32,22 +33,16 @@ def _day(value: str) -> str:
 
 def _source(value: str) -> str:
     kind, _, rest = value.partition(":")
-    if kind == "sample" and not rest:
+    if value in ("sample", "langfuse") or (kind in ("files", "langsmith") and rest):
         return value
-    if kind == "files" and rest:
-        return value
-    if kind in ("langfuse", "langsmith"):
-        raise ValueError("reading live trace stores is not part of this version; export the traces and use files:<path or glob>")
-    raise ValueError("expected sample or files:<path or glob>")
+    raise ValueError("expected sample or files:<path or glob> or langfuse or langsmith:<project>")
 
 
 def _sink(value: str) -> str:
-    kind, _, rest = value.partition(":")
-    if value == "none" or (kind == "files" and rest):
+    kind, _, rest = value.partition(":")  # whether source and sink go together is resources.make_sink's matter: an option may change one
+    if value in ("none", "langfuse", "langsmith") or (kind == "files" and rest):
         return value
-    if kind in ("langfuse", "langsmith"):
-        raise ValueError("writing to live trace stores is not part of this version; use files:<folder>")
-    raise ValueError("expected none or files:<folder>")
+    raise ValueError("expected none or files:<folder> or langfuse or langsmith")
 
 
 def _teacher(value: str) -> str:
@@ -58,8 +53,13 @@ def _teacher(value: str) -> str:
     return value
 
 
+def _comma_list(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Day = Annotated[str, AfterValidator(_day)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 
 
 class Settings(BaseModel):
@@ -68,7 +68,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Annotated[str, AfterValidator(_source)] = Field(
-        "sample", description="where traces come from: `sample` or `files:<path, folder or glob>`", examples=["files:traces/*.jsonl.gz"]
+        "sample",
+        description="where traces come from: `sample`, `langfuse`, `langsmith:<project>` or `files:<path, folder or glob>`",
+        examples=["files:traces/*.jsonl.gz"],
     )
     store: str = Field(
         "./intent_store",
@@ -89,8 +91,20 @@ class Settings(BaseModel):
         "offline", description="who writes summaries, names and labels: `offline`", examples=["offline"]
     )
     sink: Annotated[str, AfterValidator(_sink)] = Field(
-        "none", description="where tags are delivered: `none` or `files:<folder>`", examples=["files:tags"]
+        "none", description="where tags are delivered: `none`, `langfuse`, `langsmith` or `files:<folder>`", examples=["files:tags"]
     )
+    write: Literal["scores", "tags"] = Field(
+        "scores",
+        description="Langfuse: intents become `scores`, or `tags` on servers that can add them later (v3, v4 dual)",
+        examples=["scores"],
+    )
+    score_name: str = Field(
+        "intent",
+        pattern=r"^[\w .()-]{1,24}$",
+        description="name of the score (Langfuse) or key of the feedback (LangSmith) that holds the intent",
+        examples=["intent"],
+    )
+    dry_run: bool = Field(False, description="show what would be delivered and send nothing", examples=["true"])
     embedder: str = Field(
         "default",
         description="`default` (packaged all-MiniLM-L6-v2), `hashing` (no model), or any sentence-transformers id",
@@ -118,6 +132,31 @@ class Settings(BaseModel):
     )
     seed: int = Field(0, ge=0, description="seed of everything random", examples=["0"])
     sample_last_day: Day | None = Field(None, description="last day of the bundled sample; default yesterday", examples=["2026-11-20"])
+    langfuse_plan: Literal["self-hosted", "hobby", "core", "pro"] = Field(
+        "self-hosted", description="plan of Langfuse Cloud whose request limits are kept; a server of your own has none", examples=["core"]
+    )
+    environments: Words = Field((), description="Langfuse: only traces of these environments, comma-separated", examples=["production"])
+    trace_names: Words = Field(
+        (), description="Langfuse, LangSmith: only traces of these names, comma-separated", examples=["support-chat"]
+    )
+    trace_tags: Words = Field(
+        (), description="Langfuse, LangSmith: only traces with one of these tags, comma-separated", examples=["shop,beta"]
+    )
+    users: Words = Field((), description="Langfuse: only traces of these user ids, comma-separated", examples=["user-17"])
+    overlap_minutes: int = Field(
+        15, ge=1, le=1440, description="Langfuse, LangSmith: how late a trace may arrive and still be seen at once", examples=["15"]
+    )
+    backfill_days: int = Field(30, ge=1, description="Langfuse, LangSmith: days that a first look goes back", examples=["90"])
+    runs_are_labels: bool = Field(
+        False,
+        description="LangSmith: feedback `user-score` and `correction`, and examples of data sets, are labels of intents",
+        examples=["true"],
+    )
+    label_datasets: Words = Field(
+        (),
+        description="Langfuse, LangSmith: data sets whose items have the name of an intent as expected output, comma-separated",
+        examples=["wrong-intents,golden"],
+    )
     sensor_interval_s: int = Field(30, ge=5, description="seconds between looks at the source", examples=["30"])
     alert_url: str | None = Field(
         None, repr=False, description='URL that failed runs are posted to as JSON `{"text": …}`', examples=["https://example.com/hook"]
@@ -169,6 +208,65 @@ class Settings(BaseModel):
     def sink_location(self) -> str:
         """Absolute path or URI after `files:`."""
         return _resolved(self.sink.partition(":")[2])
+
+
+@dataclass(frozen=True)
+class LangfuseKeys:
+    """Where the Langfuse server is, and the keys of one of its projects."""
+
+    base_url: str
+    public_key: str
+    secret_key: SecretStr
+
+
+def langfuse_keys(environ: Mapping[str, str] | None = None) -> LangfuseKeys:
+    """Read address and keys under the names that Langfuse's own SDKs use, from `environ` as `read_settings` does.
+
+    Raises:
+        BadInput: one is missing, or the address is none; the message has its name and an example, never its value.
+    """
+    merged = _environment() if environ is None else environ
+    base_url = (merged.get("LANGFUSE_BASE_URL") or merged.get("LANGFUSE_HOST") or "").strip().rstrip("/")
+    public_key, secret_key = merged.get("LANGFUSE_PUBLIC_KEY", "").strip(), merged.get("LANGFUSE_SECRET_KEY", "").strip()
+    wanted = (
+        ("LANGFUSE_BASE_URL", base_url, "the server's address", "https://cloud.langfuse.com"),
+        ("LANGFUSE_PUBLIC_KEY", public_key, "the project's public key", "pk-lf-…"),
+        ("LANGFUSE_SECRET_KEY", secret_key, "the project's secret key", "sk-lf-…"),
+    )
+    missing = [f"{name}: expected {what}, came nothing. Example: {name}={example}" for name, value, what, example in wanted if not value]
+    if missing:
+        raise BadInput("\n".join(missing))
+    if not base_url.startswith(("http://", "https://")):
+        raise BadInput(
+            "LANGFUSE_BASE_URL: expected an address with http:// or https://. Example: LANGFUSE_BASE_URL=https://cloud.langfuse.com"
+        )
+    return LangfuseKeys(base_url, public_key, SecretStr(secret_key))
+
+
+@dataclass(frozen=True)
+class LangSmithKeys:
+    """Where the LangSmith server is, the key, and the workspace that a key of a whole organisation needs."""
+
+    endpoint: str
+    api_key: SecretStr
+    workspace_id: str | None
+
+
+def langsmith_keys(environ: Mapping[str, str] | None = None) -> LangSmithKeys:
+    """Read address and key under the names that LangSmith's SDK uses, old ones too; errors as for `langfuse_keys`."""
+    merged = _environment() if environ is None else environ
+
+    def read(name: str) -> str:
+        return (merged.get(f"LANGSMITH_{name}") or merged.get(f"LANGCHAIN_{name}") or "").strip()
+
+    if not read("API_KEY"):
+        raise BadInput("LANGSMITH_API_KEY: expected an API key of LangSmith, came nothing. Example: LANGSMITH_API_KEY=lsv2_pt_…")
+    endpoint = read("ENDPOINT").rstrip("/") or "https://api.smith.langchain.com"
+    if not endpoint.startswith(("http://", "https://")):
+        raise BadInput(
+            "LANGSMITH_ENDPOINT: expected an address with http:// or https://. Example: LANGSMITH_ENDPOINT=https://api.smith.langchain.com"
+        )
+    return LangSmithKeys(endpoint, SecretStr(read("API_KEY")), read("WORKSPACE_ID") or None)
 
 
 def env_name(field: str) -> str:

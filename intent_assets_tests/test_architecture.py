@@ -39,10 +39,11 @@ HEAVY = {
 DAGSTER_FACING = ("assets", "checks", "sensors", "jobs", "schedules", "partitions", "reporting", "definitions", "resources")
 # What each layer may import of ours at the top of a module; what is inside a function is listed apart.
 MAY_IMPORT = {
-    "intents": {"intents", "tables", "contracts", "errors"},
-    "adapters": {"adapters", "tables", "contracts", "errors"},
+    "intents": {"intents", "tables", "contracts", "label_contracts", "errors"},
+    "adapters": {"adapters", "tables", "contracts", "label_contracts", "errors"},
     "tables": {"errors"},
     "contracts": {"tables"},
+    "label_contracts": set(),
     "errors": set(),
     "settings": {"errors"},
     "partitions": {"intents", "settings"},
@@ -55,6 +56,7 @@ MAY_IMPORT = {
         "intents",
         "tables",
         "contracts",
+        "label_contracts",
         "partitions",
         "reporting",
         "checks",
@@ -63,13 +65,21 @@ MAY_IMPORT = {
         "settings",
         "resources",
     },
-    "resources": {"contracts", "errors", "partitions", "settings"},
+    "connections": {"contracts", "errors", "partitions", "settings"},
+    "resources": {"connections", "contracts", "label_contracts", "errors", "partitions", "settings"},
+    "correction_sources": {"connections", "label_contracts", "settings"},
     "jobs": {"contracts", "intents", "partitions", "reporting", "resources"},
     "schedules": {"partitions"},
     "sensors": {"contracts", "intents", "jobs", "partitions", "resources", "schedules", "settings", "tables"},
     "definitions": {"assets", "errors", "jobs", "partitions", "resources", "schedules", "sensors", "settings"},
 }
-INSIDE_FUNCTIONS = {"resources": {"adapters", "intents"}, "serving": {"adapters"}, "__init__": {"serving"}}
+INSIDE_FUNCTIONS = {
+    "connections": {"adapters"},
+    "resources": {"adapters", "intents", "correction_sources"},
+    "correction_sources": {"adapters", "intents"},
+    "serving": {"adapters"},
+    "__init__": {"serving"},
+}
 
 
 def layer_of(path: Path) -> str:

@@ -78,7 +78,7 @@ def test_a_run_can_cover_some_days_only(command: Command, project: Project) -> N
         ),
         (("run", "--discover"), "--discover goes with --labels FILE"),
         (("run", "--source", "files:/nowhere/at/all"), "/nowhere/at/all: expected a trace file, a folder of them or a glob"),
-        (("run", "--source", "langfuse"), "export the traces and use files:<path or glob>"),
+        (("run", "--source", "langsmith"), "expected sample or files:<path or glob> or langfuse or langsmith:<project>"),
         (("run", "--no-such-option"), "No such option"),
         (("run", "--from", "yesterday"), "expected a calendar day as YYYY-MM-DD"),
         (("tag", "--since", "01.02.2026"), "expected a calendar day as YYYY-MM-DD"),
@@ -106,7 +106,7 @@ def test_wrong_usage_ends_with_2_and_says_what_was_expected(
     assert "Traceback" not in said.err + said.out
 
 
-@pytest.mark.parametrize("arguments", [("label",), ("estimate",), ("retract",), ("taxonomy", "approve")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("label",), ("estimate",), ("taxonomy", "approve")], ids=" ".join)
 def test_what_comes_later_says_so(command: Command, ran: Project, arguments: tuple[str, ...]) -> None:
     said = command(ran, *arguments)
     assert said.code == WRONG

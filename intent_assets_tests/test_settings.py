@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def test_defaults_need_nothing() -> None:
         ("INTENT_SINK", "kafka", "expected none or files:<folder>"),
         ("INTENT_TEACHER", "gpt", "expected offline"),
         ("INTENT_MAX_INTENTS", "0", "greater than or equal to 1"),
+        ("INTENT_LANGFUSE_PLAN", "free", "'self-hosted', 'hobby', 'core' or 'pro'"),
+        ("INTENT_OVERLAP_MINUTES", "0", "greater than or equal to 1"),
         ("INTENT_MIN_ACCURACY", "many", "valid number"),
     ],
 )
@@ -64,9 +67,23 @@ def test_a_config_overrides_settings_where_it_says_something() -> None:
     assert (chosen.seed, chosen.max_intents) == (4, Settings().max_intents)
 
 
+def test_lists_are_separated_by_commas() -> None:
+    settings = read_settings({"INTENT_USERS": "u1, u2 ,", "INTENT_TRACE_TAGS": "shop"})
+    assert (settings.users, settings.trace_tags, settings.environments) == (("u1", "u2"), ("shop",), ())
+    assert settings.chosen({"seed": 1}).users == ("u1", "u2")
+
+
 def test_readme_and_example_file_name_every_setting() -> None:
     root = Path(__file__).parent.parent
     for document in (root / "README.md", root / ".env.example"):
         text = document.read_text("utf-8")
         missing = [env_name(field) for field in Settings.model_fields if env_name(field) not in text]
         assert not missing, f"{document.name} lacks {missing}"
+
+
+def test_readme_tells_every_default() -> None:
+    told = dict(re.findall(r"^\| `(INTENT_[A-Z_]+)` \| (?:`([^`]*)`)? ?\|", (project_root() / "README.md").read_text("utf-8"), re.M))
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = "" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
+        assert told[env_name(name)] == shown, name

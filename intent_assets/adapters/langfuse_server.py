@@ -4,6 +4,7 @@ v3 lists traces; v4 lists observations, its traces cannot be changed; v4 in dual
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute
@@ -11,6 +12,7 @@ from intent_assets.errors import BadInput
 
 OLDEST = (3, 100)
 LISTS_SCORES_FROM = (4, 59)  # POST /scores takes a list, and a body's timestamp counts
+FIRST_ANSWER_S = 15.0
 HEALTH = "/api/public/health"
 TRACES = "/api/public/traces"
 OBSERVATIONS = "/api/public/v2/observations"
@@ -40,6 +42,11 @@ class LangfuseServer:
     writes: Writes
     takes_tags: bool
 
+    def __str__(self) -> str:
+        """One line for people: what it is and how it is used."""
+        tags = "tags can be added" if self.takes_tags else "tags cannot be added"
+        return f"Langfuse {self.version}, project {self.project}: reads {self.reads}, writes scores by {self.writes}, {tags}"
+
 
 def find_out(http: LangfuseHttp) -> LangfuseServer:
     """Ask the server; at most four requests.
@@ -49,13 +56,14 @@ def find_out(http: LangfuseHttp) -> LangfuseServer:
         StopRun: keys it does not take.
         TryAgain: it does not answer.
     """
-    version = str(http.get(HEALTH).get("version", ""))
+    version = _version(http)
     parts = _numbers(version)
     if parts < OLDEST:
         raise BadInput(f"Langfuse {version or 'of unknown version'} at {http.address.base_url}: expected 3.100 or later. Upgrade it.")
     projects = http.get(PROJECTS)["data"]
-    has_traces = _has(http, TRACES, {"limit": 1, "fields": "core"})
-    has_observations = parts >= (4, 0) and _has(http, OBSERVATIONS, {"limit": 1})
+    since = (http.server_time() - timedelta(hours=1)).isoformat(timespec="milliseconds")  # some servers refuse an open range
+    has_traces = _has(http, TRACES, {"limit": 1, "fields": "core", "fromTimestamp": since})
+    has_observations = parts >= (4, 0) and _has(http, OBSERVATIONS, {"limit": 1, "fromStartTime": since})
     if not has_traces and not has_observations:
         raise BadInput(f"Langfuse {version} at {http.address.base_url}: expected a route that lists traces, came 404 from both. Report it.")
     dual = has_traces and has_observations
@@ -68,6 +76,20 @@ def find_out(http: LangfuseHttp) -> LangfuseServer:
         writes="score list" if parts >= LISTS_SCORES_FROM else "ingestion",
         takes_tags=dual or not has_observations,
     )
+
+
+def _version(http: LangfuseHttp) -> str:
+    """What the server calls itself; a server that cannot be reached is told soon."""
+    try:
+        with http.within(FIRST_ANSWER_S):
+            health = http.get(HEALTH)
+    except NoSuchRoute:
+        health = None
+    if not isinstance(health, dict) or "version" not in health:
+        raise BadInput(
+            f"LANGFUSE_BASE_URL={http.address.base_url}: expected a Langfuse server, came one without {HEALTH}. Check the address."
+        )
+    return str(health["version"])
 
 
 def _has(http: LangfuseHttp, path: str, params: dict[str, str | int]) -> bool:

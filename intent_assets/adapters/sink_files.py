@@ -17,6 +17,8 @@ LEASE_WAIT_S = 600.0
 class FilesSink:
     """A TagSink that writes JSON lines, overwriting by score id."""
 
+    n_requests = 0
+
     def __init__(self, location: str) -> None:
         self.target = "files"
         self._files = StoreFiles(location)

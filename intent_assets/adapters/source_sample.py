@@ -58,10 +58,10 @@ class SampleSource:
 
     def _parse_shifted(self, rows: Sequence[SourceRow]) -> ParsedRows:
         anchor = date.fromisoformat(self._last_day)
-        return self._parse([_shifted(row, anchor) for row in rows])
+        return self._parse([shifted(row, anchor) for row in rows])
 
 
-def _shifted(row: SourceRow, anchor: date) -> SourceRow:
+def shifted(row: SourceRow, anchor: date) -> SourceRow:
     """The row with a local timestamp; a row without offset is left as it is, and rejected for want of a time."""
     if row.payload is None or not isinstance(offset := row.payload.get("day_offset"), int):
         return row

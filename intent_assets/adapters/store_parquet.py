@@ -59,7 +59,7 @@ class ParquetStore:
         for path in self._parts(table, day):
             file_keys: list[pa.Array] = []
             for batch in self._open(path).iter_batches(batch_rows, columns=names):
-                rows = pa.Table.from_batches([batch])
+                rows = _completed(pa.Table.from_batches([batch]), names, table)
                 own = _key_array(rows, table)
                 file_keys.append(own)
                 if seen is not None:
@@ -140,13 +140,13 @@ class ParquetStore:
     def _read_part(self, path: PurePosixPath, table: Table, columns: Sequence[str] | None, wanted: pa.Array | None) -> pa.Table:
         names = _with_keys(columns, table)
         part = self._open(path)
-        self._check_columns(part, path, names)
+        self._check_columns(part, path, [n for n in names if not table.schema.field(n).nullable])
         if wanted is None:
-            return part.read(columns=names)
+            return _completed(part.read(columns=names), names, table)
         mask = pc.is_in(_key_array(part.read(columns=list(table.key)), table), value_set=wanted)
         if not pc.any(mask).as_py():
             return table.schema.empty_table().select(names)
-        return part.read(columns=names).filter(mask)
+        return _completed(part.read(columns=names), names, table).filter(mask)
 
     def _check_columns(self, part: pq.ParquetFile, path: PurePosixPath, names: Sequence[str]) -> None:
         missing = [n for n in names if n not in part.schema_arrow.names]
@@ -158,7 +158,7 @@ class ParquetStore:
 
     def _merge_into(self, path: PurePosixPath, table: Table, pending: pa.Table, at: pa.Array, placed: npt.NDArray[np.bool_]) -> int:
         """Bring the file's rows up to date with `pending`; `at` gives each file row its pending row or null."""
-        rows = self._open(path).read()
+        rows = _completed(self._open(path).read(), table.names, table)
         here = np.flatnonzero(~np.asarray(at.is_null()))
         there = at.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
         first_time = ~placed[there]
@@ -177,6 +177,15 @@ class ParquetStore:
 
 def _with_keys(columns: Sequence[str] | None, table: Table) -> list[str]:
     return list(table.names) if columns is None else [*columns, *(k for k in table.key if k not in columns)]
+
+
+def _completed(rows: pa.Table, names: Sequence[str], table: Table) -> pa.Table:
+    """The named columns; those that a file of an earlier version lacks, as nulls."""
+    for name in names:
+        if name not in rows.column_names:
+            field = table.schema.field(name)
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(list(names))
 
 
 def _empty(table: Table, columns: Sequence[str] | None) -> pa.Table:

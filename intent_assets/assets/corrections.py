@@ -1,6 +1,7 @@
-"""corrections [teach]: people's labels, from the label file."""
+"""corrections [teach]: people's labels, from the label file and from the trace stores where they correct tags."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -14,8 +15,10 @@ from intent_assets.intents.corrections import (
     wanted_trace_ids,
     with_file_labels,
 )
+from intent_assets.intents.person_labels import PeopleRead, intent_of_today, read_people, wanted_traces, with_people
 from intent_assets.intents.taxonomy_versions import id_for_label
 from intent_assets.intents.window import texts_by_trace_id
+from intent_assets.label_contracts import CorrectionSource
 from intent_assets.resources import Clock
 from intent_assets.tables import CORRECTIONS, SUMMARIES
 
@@ -24,7 +27,7 @@ from intent_assets.tables import CORRECTIONS, SUMMARIES
     group_name="teach",
     owners=reporting.OWNERS,
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     metadata=reporting.static_metadata(CORRECTIONS),
     deps=["summaries"],
 )
@@ -33,36 +36,57 @@ def corrections(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],
     label_file: dg.ResourceParam[LabelFile | None],
+    correction_sources: dg.ResourceParam[Sequence[CorrectionSource]],
     clock: dg.ResourceParam[Clock],
 ) -> dg.MaterializeResult:
     """Labels that people gave to traces or texts. They beat every other label and are obeyed on their own trace."""
-    warnings: list[str] = []
-    if label_file is not None:
-        labels = [
-            LabelRow(number, row["intent"] or "", row["text"], row["trace_id"]) for number, row in enumerate(label_file.rows(), start=1)
-        ]
-        texts = texts_by_trace_id(store.tables, store.tables.days(SUMMARIES), wanted_trace_ids(labels))
-        read = corrections_from_rows(labels, texts, id_for_label(store.artifacts), author=label_file.name, now=clock())
-        store_corrections(store.artifacts, with_file_labels(stored_corrections(store.artifacts), read.corrections))
-        warnings = read.warnings
+    warnings = _take_file(store, label_file, clock) if label_file is not None else []
+    reads = [_read(store, source) for source in correction_sources]
+    if reads:
+        store_corrections(store.artifacts, with_people(stored_corrections(store.artifacts), reads))
+    warnings += [note for read in reads for note in read.notes]
     for warning in warnings:
         context.log.warning(warning)
-    return _result(store, warnings)
+    return _result(store, warnings, reads)
 
 
-def _result(store: Store, warnings: list[str]) -> dg.MaterializeResult:
+def _take_file(store: Store, file: LabelFile, clock: Clock) -> list[str]:
+    """Store the file's labels; return what a person should know."""
+    rows = enumerate(file.rows(), start=1)
+    labels = [LabelRow(number, row["intent"] or "", row["text"], row["trace_id"]) for number, row in rows]
+    texts = texts_by_trace_id(store.tables, store.tables.days(SUMMARIES), wanted_trace_ids(labels))
+    read = corrections_from_rows(labels, texts, id_for_label(store.artifacts), author=file.name, now=clock())
+    store_corrections(store.artifacts, with_file_labels(stored_corrections(store.artifacts), read.corrections))
+    return read.warnings
+
+
+def _read(store: Store, source: CorrectionSource) -> PeopleRead:
+    said = source.read()
+    texts = texts_by_trace_id(store.tables, store.tables.days(SUMMARIES), wanted_traces(said))
+    return read_people(source.name, said, texts, intent_of_today(store.artifacts))
+
+
+def _result(store: Store, warnings: list[str], reads: Sequence[PeopleRead]) -> dg.MaterializeResult:
     stored = stored_corrections(store.artifacts)
-    per_intent = Counter(stored["intent"].to_pylist())
+    per_intent = Counter(name or "(none fits)" for name in stored["intent"].to_pylist())
     return dg.MaterializeResult(
         metadata=reporting.metadata(
             {
                 "dagster/row_count": stored.num_rows,
-                "n_intents": len(per_intent),
+                "n_intents": len(per_intent.keys() - {"(none fits)"}),
                 "labels_per_intent": reporting.table([{"intent": name, "n_labels": n} for name, n in per_intent.most_common()]),
                 "warnings": "\n".join(warnings) or None,
+                **{f"n_from_{read.source}": read.corrections.num_rows for read in reads},
+                **_counts(reads),
             }
         ),
         data_version=reporting.data_version(
             *sorted(f"{r['label_id']}={r['intent_id']}" for r in stored.select(["label_id", "intent_id"]).to_pylist())
         ),
     )
+
+
+def _counts(reads: Sequence[PeopleRead]) -> dict[str, object]:
+    if not reads:
+        return {}
+    return {"n_overruled_by_newer": sum(read.n_overruled for read in reads), "n_none_fits": sum(read.n_none_fits for read in reads)}

@@ -35,6 +35,6 @@ def _measure_day(store: Store, day: str) -> DayDone:
     shown = ("intent", "n_traces", "share", "n_users", "latency_p50_ms", "cost_usd", "error_rate", "mean_confidence")
     return DayDone(
         counts={"n_traces": sum(metrics["n_traces"].to_pylist()), "n_intents": metrics.num_rows},
-        metadata={f"largest {MAX_SHOWN}": reporting.table(metrics.select(list(shown)).slice(0, MAX_SHOWN).to_pylist())},
+        metadata={"metrics": reporting.table(metrics.select(list(shown)).slice(0, MAX_SHOWN).to_pylist())},
         version=reporting.fingerprint([str(metrics.to_pylist())]),
     )

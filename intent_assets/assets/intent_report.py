@@ -8,7 +8,7 @@ from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
 from intent_assets.contracts import Store
 from intent_assets.errors import MissingUpstream
 from intent_assets.intents.arrow_bytes import from_parquet
-from intent_assets.intents.intent_report import ReportInput, render_report
+from intent_assets.intents.intent_report import Example, ReportInput, render_report
 from intent_assets.intents.release import require_current
 from intent_assets.intents.report_positions import report_positions
 from intent_assets.intents.tagged_traces import examples_per_intent
@@ -42,13 +42,13 @@ def intent_report(
     )
 
 
-def _examples(store: Store, days: list[str], names: Taxonomy) -> dict[str, list[str]]:
-    """Redacted messages by intent id."""
-    found: dict[str, list[str]] = {}
+def _examples(store: Store, days: list[str], names: Taxonomy) -> dict[str, list[Example]]:
+    """Redacted messages by intent id, with the address of their trace."""
+    found: dict[str, list[Example]] = {}
     for row in examples_per_intent(store.tables, days, per_intent=3):
         intent = names.by_name(str(row["intent"]))
         if intent is not None:
-            found.setdefault(intent.id, []).append(str(row["message"]))
+            found.setdefault(intent.id, []).append((str(row["message"]), row["url"]))
     return found
 
 

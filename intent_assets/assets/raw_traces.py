@@ -6,6 +6,7 @@ from intent_assets import checks, reporting
 from intent_assets.assets.partitioned import DayDone, daily_asset, each_day, result, total
 from intent_assets.contracts import DayWindow, Progress, Store, TraceSource, UpsertCounts
 from intent_assets.intents.days import day_window
+from intent_assets.intents.settled import settled
 from intent_assets.partitions import ZONE_NAME
 from intent_assets.settings import Settings
 from intent_assets.tables import RAW_TRACES, REJECTED_ROWS
@@ -57,7 +58,8 @@ def _ingest(store: Store, source: TraceSource, window: DayWindow, reread: bool) 
     """Store what the source has for the day after the day's mark, batch by batch."""
     day, counts, n_read = window.day, UpsertCounts(), 0
     for batch in source.read(window, None if reread else store.tables.mark(RAW_TRACES, day)):
-        counts += store.tables.upsert(RAW_TRACES, day, batch.traces)
+        traces = settled(batch.traces, store.tables, day) if batch.earliest_wins else batch.traces
+        counts += store.tables.upsert(RAW_TRACES, day, traces)
         n_read += batch.traces.num_rows
         if batch.rejected.num_rows:
             store.tables.upsert(REJECTED_ROWS, day, batch.rejected)

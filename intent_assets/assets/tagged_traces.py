@@ -1,6 +1,7 @@
 """tagged_traces [serve, daily]: the decision on every trace, and the release that made it."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pyarrow as pa
@@ -163,8 +164,14 @@ def _shown(store: Store, days: list[str]) -> dict[str, object]:
     return {
         "tag_distribution": reporting.picture(pictures.bars(names, sizes, title), "distribution of tags"),
         "tags": reporting.table(rows_shown),
-        "examples": reporting.table(examples_per_intent(store.tables, days)),
+        "examples": reporting.table(_without_empty(examples_per_intent(store.tables, days), "url")),
     }
+
+
+def _without_empty(rows: Sequence[Mapping[str, object]], column: str) -> list[dict[str, object]]:
+    """The rows without a column that says nothing."""
+    is_said = any(row[column] for row in rows)
+    return [{name: value for name, value in row.items() if is_said or name != column} for row in rows]
 
 
 def _counted(values: pa.ChunkedArray) -> dict[str, int]:

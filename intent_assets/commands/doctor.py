@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Callable
 
+from intent_assets.adapters.live_source import LiveSource
 from intent_assets.commands import terminal
 from intent_assets.errors import IntentAssetsError
 from intent_assets.intents.release import current
-from intent_assets.resources import make_runner, make_source, open_store, utc_now
+from intent_assets.resources import make_runner, make_sink, make_source, open_store, utc_now
 from intent_assets.settings import Settings
 from intent_assets.tables import RAW_TRACES, TAGGED_TRACES
 
@@ -21,6 +22,8 @@ def examine(settings: Settings, as_json: bool) -> None:
         "release": _release,
         "home": _home,
     }
+    if settings.sink != "none":
+        probes["sink"] = _sink
     rows = [_probe(name, probe, settings) for name, probe in probes.items()]
     if as_json:
         terminal.say(json.dumps(rows, ensure_ascii=False))
@@ -46,8 +49,17 @@ def _store(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
-    days = make_source(settings, None, utc_now).look(None).days
-    return f"{settings.source}: {len(days)} days{f', {days[0]} to {days[-1]}' if days else ' (no traces)'}"
+    source = make_source(settings, None, utc_now)
+    days = source.look(None).days
+    found = f"{len(days)} days{f', {days[0]} to {days[-1]}' if days else ' (no traces)'}"
+    return f"{source.server}; {found}" if isinstance(source, LiveSource) else f"{settings.source}: {found}"
+
+
+def _sink(settings: Settings) -> str:
+    sink = make_sink(settings)
+    if sink is None or settings.sink not in ("langfuse", "langsmith"):
+        return settings.sink
+    return f"{settings.sink}, as {'feedback' if settings.sink == 'langsmith' else settings.write}: {sink.target}"
 
 
 def _embedder(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from intent_assets.commands import terminal
+from intent_assets.commands.dry_run import show_dry_run
 from intent_assets.commands.launch import run_job
 from intent_assets.contracts import Store
 from intent_assets.errors import BadInput
@@ -12,7 +13,7 @@ from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.days import check_day, shift_day
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
-from intent_assets.resources import make_source, open_store, utc_now
+from intent_assets.resources import make_sink, make_source, open_store, utc_now
 from intent_assets.schedules import range_tags
 from intent_assets.settings import Settings
 from intent_assets.tables import REJECTED_ROWS, TAGGED_TRACES
@@ -25,6 +26,7 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
     """Run `whole_pipeline` over the source's days, then show what came out."""
     for day in filter(None, (from_day, to_day)):
         check_day(day)
+    make_sink(settings)  # what is wrong with it is told before the work
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
     look = source.look(None)
@@ -33,19 +35,34 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
     if not days:
         raise BadInput(
             f"INTENT_SOURCE={settings.source}: expected traces between {from_day or 'the start'} and {to_day or 'now'}; "
-            f"the source has {len(found)} day(s){': ' + found[0] + ' to ' + found[-1] if found else ''}. Check the path and the range."
+            f"the source has {len(found)} day(s){': ' + found[0] + ' to ' + found[-1] if found else ''}. {_where_to_look(settings)}"
         )
     run_or_exit("whole_pipeline", settings, tags=range_tags(days[0], days[-1]), source=source, progress=progress)
     store = open_store(settings)
     if days == known_days(found):
         store.artifacts.put(CURSOR, look.cursor.encode())
     _closing(settings, store, days)
+    show_dry_run(settings, store, days)
+
+
+def _where_to_look(settings: Settings) -> str:
+    kind = settings.source.partition(":")[0]
+    if kind not in ("langfuse", "langsmith"):
+        return "Check the path and the range."
+    project, filters = "the project", "INTENT_TRACE_NAMES and INTENT_TRACE_TAGS"
+    if kind == "langfuse":
+        project, filters = "the project of the keys", "INTENT_ENVIRONMENTS, INTENT_TRACE_NAMES, INTENT_TRACE_TAGS and INTENT_USERS"
+    return (
+        f"The first look goes {settings.backfill_days} days back (INTENT_BACKFILL_DAYS). Check the range, {project}, and the "
+        f"filters {filters}."
+    )
 
 
 def tag_new(settings: Settings, since: str | None) -> None:
     """Run `tag_new_traces` over the days that have something new since the last call."""
     if since:
         check_day(since)
+    make_sink(settings)
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
     store = open_store(settings)
@@ -60,6 +77,7 @@ def tag_new(settings: Settings, since: str | None) -> None:
         if days
         else "Nothing new in the source."
     )
+    show_dry_run(settings, store, days)
 
 
 def _ranges(days: Sequence[str]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ stored trace of the day has a decision. A failed run is asked again, later each 
 
 import json
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 MAX_TRIES = 5
 FIRST_RETRY_S = 60.0
@@ -52,7 +53,8 @@ class Backlog:
         """A run is asked for under a key never used before; the next try waits twice as long as the last."""
         tries = self.waiting[day].tries + 1
         asked = self.asked + 1
-        waits = WaitingDay(tries, now_s + FIRST_RETRY_S * 2 ** (tries - 1), f"{day}:{self.source_cursor}:{asked}")
+        looked = sha256(str(self.source_cursor).encode()).hexdigest()[:12]  # a live source's cursor is long, a run key is a tag
+        waits = WaitingDay(tries, now_s + FIRST_RETRY_S * 2 ** (tries - 1), f"{day}:{looked}:{asked}")
         return replace(self, days={**self.waiting, day: waits}, asked=asked)
 
     def is_ready(self, day: str, now_s: float) -> bool:

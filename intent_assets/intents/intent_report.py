@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -24,6 +25,9 @@ MIN_GROWTH = 1.5
 MIN_SURPRISE = 3.0  # standard deviations of a Poisson count: small intents double by chance every other week
 
 
+Example = tuple[str, str | None]
+
+
 @dataclass(frozen=True)
 class ReportInput:
     """What the page is made from.
@@ -31,14 +35,14 @@ class ReportInput:
     Attributes:
         metrics: INTENT_METRICS rows of all days shown.
         taxonomy: names and definitions.
-        examples: redacted messages by intent id.
+        examples: redacted messages by intent id, each with the address of its trace; None where it is not known.
         positions: columns x, y, intent (name or null), text (redacted); sampled traces.
         title_note: where the traces came from and which release tagged them.
     """
 
     metrics: pa.Table
     taxonomy: Taxonomy
-    examples: Mapping[str, Sequence[str]]
+    examples: Mapping[str, Sequence[Example]]
     positions: pa.Table
     title_note: str
 
@@ -62,6 +66,17 @@ def render_report(report: ReportInput) -> str:
     )
 
 
+def web_address(url: str | None) -> str | None:
+    """The address if it is one of the web; anything else, such as `javascript:`, is no link."""
+    if url is None or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
 def _headline(frame: "pd.DataFrame") -> dict[str, Any]:
     n_traces = int(frame["n_traces"].sum())
     abstained = int(frame.loc[frame["intent_id"] == ABSTAINED, "n_traces"].sum())
@@ -78,7 +93,7 @@ def _headline(frame: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _intent_rows(
-    frame: "pd.DataFrame", taxonomy: Taxonomy, examples: Mapping[str, Sequence[str]], scores: Mapping[str, Mapping[str, float]]
+    frame: "pd.DataFrame", taxonomy: Taxonomy, examples: Mapping[str, Sequence[Example]], scores: Mapping[str, Mapping[str, float]]
 ) -> list[dict[str, Any]]:
     """One row per intent, largest first, the abstained last."""
     definitions = {intent.id: intent.definition for intent in taxonomy.intents}
@@ -98,7 +113,7 @@ def _intent_rows(
                 "cost_usd": float(group["cost_usd"].sum()) / n_traces,
                 "error_rate": float((group["error_rate"] * group["n_traces"]).sum()) / n_traces,
                 "scores": scores.get(str(intent_id), {}),
-                "examples": list(examples.get(str(intent_id), []))[:3],
+                "examples": [(text, web_address(url)) for text, url in examples.get(str(intent_id), [])][:3],
             }
         )
     return sorted(rows, key=lambda row: (row["id"] == ABSTAINED, -row["n_traces"]))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -16,24 +17,26 @@ from intent_assets.contracts import Classifier, Predictions, Release, TableStore
 from intent_assets.intents.embeddings import from_arrow
 from intent_assets.intents.increments import SEPARATOR, pending
 from intent_assets.intents.redaction import excerpt
-from intent_assets.intents.thresholds import decide
-from intent_assets.tables import SUMMARIES, TAGGED_TRACES, conform
+from intent_assets.intents.thresholds import OUT_OF_SCOPE, decide
+from intent_assets.tables import RAW_TRACES, SUMMARIES, TAGGED_TRACES, Table, conform
 
 METHOD = "tag-1"
 NO_TEXT = "no_text"
+NONE_FITS = "none_fits"  # in place of an intent id: a person said that no intent fits
 NO_PREDICTIONS = Predictions([], np.empty(0), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
 class PersonLabels:
-    """People's word on traces: intent id by trace id and by content hash of the same text."""
+    """People's word on traces: intent id (or NONE_FITS) by trace id and by content hash of the same text."""
 
     by_trace: Mapping[str, str]
     by_content: Mapping[str, str]
 
     def of(self, trace_id: str, text_hash: str | None) -> str | None:
         """The intent a person gave this trace, or this very text."""
-        return self.by_trace.get(trace_id) or (self.by_content.get(text_hash) if text_hash else None)
+        said = self.by_trace.get(trace_id)
+        return self.by_content.get(text_hash) if said is None and text_hash else said
 
     def of_all(self, traces: pa.Table) -> pa.Array:
         """The same for the rows of a table with trace_id and text_hash; most days nobody said anything."""
@@ -44,16 +47,18 @@ class PersonLabels:
 
 
 def person_labels(corrections: pa.Table, active_ids: set[str]) -> PersonLabels:
-    """Index usable corrections. A golden label is obeyed on its own trace only."""
+    """Index usable corrections, of two about one trace the later row. A golden label is obeyed on its own trace only."""
     by_trace: dict[str, str] = {}
     by_content: dict[str, str] = {}
+    usable = {*active_ids, NONE_FITS}
     for row in corrections.to_pylist():
-        if row["status"] != "ok" or row["intent_id"] not in active_ids:
+        said = NONE_FITS if row["intent_id"] is None else row["intent_id"]
+        if row["status"] != "ok" or said not in usable:
             continue
         if row["trace_id"]:
-            by_trace[row["trace_id"]] = row["intent_id"]
+            by_trace[row["trace_id"]] = said
         elif row["pool"] == "train" and row["content_hash"]:
-            by_content[row["content_hash"]] = row["intent_id"]
+            by_content[row["content_hash"]] = said
     return PersonLabels(by_trace, by_content)
 
 
@@ -68,7 +73,8 @@ def due(traces: pa.Table, tagged: pa.Table, release: Release, people: PersonLabe
     wanted = _with_constant(wanted, "taxonomy_version", release.taxonomy_version)
     wanted = _with_constant(wanted, "classifier_version", release.classifier_version)
     by_person = pc.equal(tagged["tag_source"], "person")
-    done = tagged.append_column("said", pc.if_else(by_person, tagged["intent_id"], pa.scalar(None, pa.string())))
+    said = pc.fill_null(tagged["intent_id"], NONE_FITS)
+    done = tagged.append_column("said", pc.if_else(by_person, said, pa.scalar(None, pa.string())))
     same = ("source", "trace_id", "content_hash", "taxonomy_version", "classifier_version", "said")
     return pending(wanted, done, same).drop_columns(["taxonomy_version", "classifier_version"])
 
@@ -103,15 +109,16 @@ class Tagger:
         reason = pc.if_else(pa.array(known), pa.array(reasons, pa.string()).take(at), NO_TEXT)
         said = traces["said"].combine_chunks().cast(pa.string())
         by_person = said.is_valid()
+        none_fits = pc.fill_null(pc.equal(said, NONE_FITS), False)
         nothing = pa.scalar(None, pa.string())
-        intent_id = pc.coalesce(said, pc.if_else(reason.is_null(), top, nothing))
+        intent_id = pc.if_else(none_fits, nothing, pc.coalesce(said, pc.if_else(reason.is_null(), top, nothing)))
         columns = {name: traces[name] for name in ("source", "trace_id", "timestamp", "content_hash")} | {
             "intent_id": intent_id,
             "intent": self._named(intent_id),
-            "confidence": pc.if_else(by_person, 1.0, pa.array(predicted.confidence).take(at)),
+            "confidence": pc.if_else(pc.and_not(by_person, none_fits), 1.0, pa.array(predicted.confidence).take(at)),
             "margin": pa.array(predicted.margin).take(at),
             "abstained": intent_id.is_null(),
-            "abstain_reason": pc.if_else(by_person, nothing, reason),
+            "abstain_reason": pc.if_else(none_fits, OUT_OF_SCOPE, pc.if_else(by_person, nothing, reason)),
             "top_intent_id": top,
             "tag_source": pc.if_else(by_person, "person", "classifier"),
             "taxonomy_version": _repeat(self.release.taxonomy_version, pa.int64(), len(known)),
@@ -174,7 +181,17 @@ def _keys(rows: pa.Table) -> pa.Array:
     return joined
 
 
-def examples_per_intent(tables: TableStore, days: Sequence[str], per_intent: int = 2) -> list[dict[str, object]]:
+class Example(TypedDict):
+    """A redacted message of an intent, or of `(abstained)`, and where its trace is shown."""
+
+    intent: str
+    message: str
+    confidence: float
+    trace_id: str
+    url: str | None
+
+
+def examples_per_intent(tables: TableStore, days: Sequence[str], per_intent: int = 2) -> list[Example]:
     """Redacted messages of each intent, the surest first, from the newest of the days; largest intents first."""
     wanted: dict[str, list[tuple[float, str, str, str]]] = {}
     counts: Counter[str] = Counter()
@@ -187,19 +204,29 @@ def examples_per_intent(tables: TableStore, days: Sequence[str], per_intent: int
             chosen = wanted.setdefault(intent or "(abstained)", [])
             if len(chosen) < per_intent:
                 chosen.append((confidence or 0.0, day, source, trace_id))
-    texts = _texts(tables, [pick for picks in wanted.values() for pick in picks])
+    everything = [pick for picks in wanted.values() for pick in picks]
+    texts, urls = _told(tables, SUMMARIES, "represented_text", everything), _told(tables, RAW_TRACES, "url", everything)
     order = sorted(wanted, key=lambda name: (name == "(abstained)", -counts[name], name))
     return [
-        {"intent": name, "message": excerpt(texts.get((day, source, trace_id)) or ""), "confidence": confidence, "trace_id": trace_id}
+        Example(
+            intent=name,
+            message=excerpt(texts.get((day, source, trace_id)) or ""),
+            confidence=confidence,
+            trace_id=trace_id,
+            url=urls.get((day, source, trace_id)),
+        )
         for name in order
         for confidence, day, source, trace_id in wanted[name]
     ]
 
 
-def _texts(tables: TableStore, picks: Sequence[tuple[float, str, str, str]]) -> dict[tuple[str, str, str], str]:
-    found: dict[tuple[str, str, str], str] = {}
+def _told(
+    tables: TableStore, table: Table, column: str, picks: Sequence[tuple[float, str, str, str]]
+) -> dict[tuple[str, str, str], str | None]:
+    """What a column says of the picked traces, by day, source and trace id."""
+    found: dict[tuple[str, str, str], str | None] = {}
     for day in {day for _, day, _, _ in picks}:
         keys = pa.Table.from_pylist([{"source": s, "trace_id": t} for _, d, s, t in picks if d == day])
-        rows = tables.read(SUMMARIES, day, ["source", "trace_id", "represented_text"], keys=keys)
-        found.update({(day, r["source"], r["trace_id"]): r["represented_text"] or "" for r in rows.to_pylist()})
+        rows = tables.read(table, day, ["source", "trace_id", column], keys=keys)
+        found.update({(day, r["source"], r["trace_id"]): r[column] for r in rows.to_pylist()})
     return found

@@ -25,7 +25,7 @@ _MESSAGE_LIST_KEYS = ("messages", "contents", "prompts")
 # In this order: a chain that gets {"question", "context"} was asked the question.
 _USER_KEYS = (
     "message", "question", "query", "input", "inputs", "prompt", "text", "content", "user_input", "user_message",
-    "user_query", "user_question", "human_input", "userInput", "userMessage", "utterance", "body", "request",
+    "user_query", "user_question", "human_input", "userInput", "userMessage", "utterance", "body", "request", "topic",
 )  # fmt: skip
 _ANSWER_KEYS = (
     "answer", "output", "outputs", "response", "result", "text", "output_text", "completion", "reply", "message", "content",

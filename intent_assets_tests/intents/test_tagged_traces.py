@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from intent_assets.contracts import Predictions, Release, Vectors
-from intent_assets.intents.tagged_traces import PersonLabels, Tagger, due, split_by_vector, texts_of
+from intent_assets.intents.tagged_traces import NONE_FITS, PersonLabels, Tagger, due, split_by_vector, texts_of
 from intent_assets.tables import TAGGED_TRACES, empty
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -94,3 +94,20 @@ def test_each_trace_with_a_vector_finds_its_text() -> None:
     summaries = pa.table({"source": ["s"] * 4, **columns})
     assert texts_of(traces("a", None, "b", "c"), summaries, [True, False, True, True]) == ["A", "", "see"]
     assert texts_of(traces("a").slice(1), summaries, []) == []
+
+
+def test_a_person_may_say_that_none_fits() -> None:
+    people = PersonLabels({"t0": NONE_FITS, "t1": NONE_FITS}, {"c": "int_4"})
+    rows = tagged(people)
+    assert [(r["intent_id"], r["abstain_reason"], r["tag_source"], r["abstained"]) for r in rows[:4]] == [
+        (None, "out_of_scope", "person", True),
+        (None, "out_of_scope", "person", True),
+        (None, "low_confidence", "classifier", True),
+        ("int_4", None, "person", False),
+    ]
+    assert [r["confidence"] for r in rows[:4]] == [0.75, None, 0.25, 1.0]
+    done = pa.Table.from_pylist(rows, schema=TAGGED_TRACES.schema)
+    again = traces("a", None, "b", "c", "d", None)
+    assert due(again, done, RELEASE, people).num_rows == 0
+    assert due(again, done, RELEASE, NOBODY)["trace_id"].to_pylist() == ["t0", "t1", "t3"]
+    assert due(again, empty(TAGGED_TRACES), RELEASE, people).num_rows == 6

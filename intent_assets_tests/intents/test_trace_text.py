@@ -81,6 +81,8 @@ PHOTO = {
         ({"query": "hi"}, "hi"),
         ({"prompt": "hi", "system": "be brief"}, "hi"),
         ({"inputs": {"question": "hi"}}, "hi"),
+        ({"topic": "fix a bug in LCEL"}, "fix a bug in LCEL"),
+        ({"topic": "billing", "question": "hi"}, "hi"),
         ({"input": {"messages": CHAT}}, "first\nsecond"),
         ({"kvlistValue": {"values": [{"key": "message", "value": {"stringValue": "kv"}}, {"key": "n", "value": {"intValue": "1"}}]}}, "kv"),
         ({"order": 5, "zwölf": [1, None]}, '{"order":5,"zwölf":[1,null]}'),

@@ -23,7 +23,7 @@ from intent_assets_tests.loopback.faults import Fault, FaultPlan, Faulty
 from intent_assets_tests.loopback.langfuse_app import LangfuseApp
 from intent_assets_tests.loopback.langfuse_profiles import PLANS, PROFILES
 from intent_assets_tests.loopback.langfuse_score_bodies import shown_v3
-from intent_assets_tests.loopback.langfuse_scores import Score
+from intent_assets_tests.loopback.langfuse_scores import Score, fresh_id
 from intent_assets_tests.loopback.langfuse_state import PUBLIC_KEY, SECRET_KEY, State, Timing
 from intent_assets_tests.loopback.langfuse_traces import Observation, TraceRecord
 from intent_assets_tests.loopback.langfuse_traffic import SentTrace, rows_of, sent_trace, synthetic_traces
@@ -129,6 +129,18 @@ class LangfuseStandIn:
         with self.state.lock:
             self.state.settle()
             self.state.traces.change(trace_id, **changes)
+
+    def annotate(self, trace_id: str | None, value: str, *, name: str = "intent", author: str | None = "user-ada", **fields: Any) -> str:
+        """A person judges a trace in the user interface; the same `id` again changes that annotation. Gives its id."""
+        with self.state.lock:
+            self.state.settle()
+            now = self.state.clock.now()
+            known = {row.id: row for row in self.state.scores.view()}.get(str(fields.get("id")))
+            made = known.created if known else now
+            given = {"id": fresh_id(), "timestamp": known.timestamp if known else now, "source": "ANNOTATION", **fields}
+            row = Score(**given, created=made, updated=now, name=name, value=value, author_user_id=author, trace_id=trace_id)
+            self.state.scores.put(row)
+        return row.id
 
     def revoke_keys(self) -> None:
         """From now on every key is wrong."""

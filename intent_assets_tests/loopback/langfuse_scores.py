@@ -98,6 +98,11 @@ class Scores:
         self._next_delete = due + self._delete_interval
         self._later(due, lambda at: self._remove(score_id))
 
+    def put(self, row: Score) -> None:
+        """A row as the user interface writes it: at once and past the worker."""
+        self.raw_rows.append(row)
+        self._merged.setdefault(row.id, {})[row.key] = row
+
     def _process(self, score_id: str, at: datetime) -> None:
         """The worker: read all events of this id again, merge them over the stored row, write the row."""
         checked = [(event, inflated(event, self._configs)) for event in in_order(self._files.get(score_id, {}).values())]

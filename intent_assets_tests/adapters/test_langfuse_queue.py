@@ -1,0 +1,206 @@
+"""Annotation queues: made with our score, filled with the most doubtful traces, none of them twice."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from intent_assets.adapters import langfuse_queue
+from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, Params
+from intent_assets.adapters.langfuse_queue import QUEUES, AnnotationQueue
+from intent_assets.adapters.store import open_store
+from intent_assets.contracts import Store
+from intent_assets.errors import BadInput, StopRun
+from intent_assets.intents.taxonomy import from_names
+from intent_assets.intents.taxonomy_versions import save_taxonomy
+from intent_assets.intents.to_review import to_review
+from intent_assets.tables import TAGGED_TRACES, rows_to_table
+from intent_assets_tests.adapters.langfuse_reader import connection
+from intent_assets_tests.conftest import Command
+from intent_assets_tests.loopback.faults import FaultPlan
+from intent_assets_tests.loopback.langfuse import LangfuseStandIn
+from intent_assets_tests.project import Project
+
+DAY, NEXT = "2026-11-10", "2026-11-11"
+PROFILES = ("v3", "v4", "v4_dual", "v4_new")
+
+
+def queue_on(server: LangfuseStandIn, name: str = "doubtful", http: LangfuseHttp | None = None) -> AnnotationQueue:
+    return AnnotationQueue(http or connection(server), name, score_name="intent", intent_names=lambda: ["refund", "parcel"])
+
+
+def items(server: LangfuseStandIn) -> Counter[str]:
+    return Counter(item["objectId"] for item in server.state.objects.queue_items.values())
+
+
+def post(server: LangfuseStandIn, path: str, body: dict[str, object]) -> dict[str, Any]:
+    answer = httpx.post(f"{server.url}{path}", auth=(server.public_key, server.secret_key), json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_queue_is_made_with_our_score_and_takes_each_trace_once(profile: str) -> None:
+    with LangfuseStandIn(profile) as server:
+        assert list(queue_on(server).add(["a", "b", "a"])) == ["a", "b"]
+        assert list(queue_on(server).add(["b", "c"])) == ["c"]
+        assert items(server) == {"a": 1, "b": 1, "c": 1}
+        assert queue_on(server).members() == {"a", "b", "c"}
+        (queue,) = server.state.objects.queues.values()
+        config = next(one for one in server.configs() if one["name"] == "intent")
+        assert (queue["name"], queue["scoreConfigIds"]) == ("doubtful", [config["id"]])
+        assert [category["label"] for category in config["categories"]] == ["unknown", "refund", "parcel"]
+
+
+def test_a_queue_of_many_pages_and_done_items_is_known_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(langfuse_queue, "PAGE", 3)
+    with LangfuseStandIn("v4") as server:
+        list(queue_on(server).add([f"t{n}" for n in range(10)]))
+        first = next(iter(server.state.objects.queue_items.values()))
+        server.state.objects.change_queue_item(first["queueId"], first["id"], {"status": "COMPLETED"})
+        assert list(queue_on(server).add([f"t{n}" for n in range(11)])) == ["t10"]
+        assert set(items(server).values()) == {1}
+
+
+def test_an_answer_that_is_lost_leaves_no_twin() -> None:
+    path = "/api/public/annotation-queues"
+    with LangfuseStandIn("v4", faults=FaultPlan(script={f"POST {path}": ["drop_after"]})) as server:
+        list(queue_on(server).add(["a"]))
+        (queue,) = server.state.objects.queues.values()
+        server.set_faults(FaultPlan(script={f"POST {path}/{queue['id']}/items": [None, "drop_after", None, None, "drop_after"]}))
+        list(queue_on(server).add(["a", "b", "c", "d"]))
+        assert len(server.faults) == 3
+        assert items(server) == {"a": 1, "b": 1, "c": 1, "d": 1}
+
+
+def test_twins_that_people_made_are_not_touched() -> None:
+    with LangfuseStandIn("v4") as server:
+        list(queue_on(server).add(["a"]))
+        (queue,) = server.state.objects.queues.values()
+        post(server, f"{QUEUES}/{queue['id']}/items", {"objectId": "a", "objectType": "TRACE"})
+        list(queue_on(server).add(["a", "b"]))
+        assert items(server) == {"a": 2, "b": 1}
+
+
+def test_a_queue_for_other_scores_is_refused() -> None:
+    with LangfuseStandIn("v4") as server:
+        other = post(server, "/api/public/score-configs", {"name": "mood", "dataType": "NUMERIC"})
+        post(server, QUEUES, {"name": "doubtful", "scoreConfigIds": [other["id"]]})
+        with pytest.raises(BadInput, match="does not ask for the score intent"):
+            queue_on(server).members()
+
+
+def test_a_server_without_queues_is_told() -> None:
+    class Old(LangfuseHttp):
+        def get(self, path: str, params: Params | None = None) -> Any:
+            if path == QUEUES:
+                raise NoSuchRoute(f"GET {path}")
+            return super().get(path, params)
+
+    with LangfuseStandIn("v3") as server, pytest.raises(BadInput, match="expected a server with annotation queues, came 404"):
+        queue_on(server, http=Old(connection(server).address)).members()
+
+
+def test_wrong_keys_end_it() -> None:
+    with LangfuseStandIn("v4") as server:
+        server.revoke_keys()
+        with pytest.raises(StopRun):
+            queue_on(server).members()
+
+
+def put_tags(store: Store, day: str, *tags: tuple[str, str | None, float | None], **fields: object) -> None:
+    """Stored tags as (trace, intent or None, confidence); the content is the trace's id unless a field says so."""
+    made = [
+        {
+            "source": "langfuse",
+            "trace_id": trace_id,
+            "timestamp": datetime.fromisoformat(f"{day}T09:00:00+00:00"),
+            "intent_id": intent and f"int_{intent}",
+            "intent": intent,
+            "confidence": confidence,
+            "abstained": intent is None,
+            "abstain_reason": None if intent else "low_confidence",
+            "top_intent_id": f"int_{intent or 'refund'}",
+            "tag_source": "classifier",
+            "taxonomy_version": 1,
+            "classifier_version": 1,
+            "content_hash": trace_id,
+            "tagged_at": datetime.now(UTC),
+            **fields,
+        }
+        for trace_id, intent, confidence in tags
+    ]
+    store.tables.upsert(TAGGED_TRACES, day, rows_to_table(made, TAGGED_TRACES))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Two days of tags, with one trace on both, one decided by a person, one without text, and two of one content."""
+    store = open_store(str(tmp_path / "store"), "UTC")
+    put_tags(store, DAY, ("a", "refund", 0.9), ("b", "parcel", 0.5), ("c", "refund", 0.6), ("x", None, 0.3), ("y", None, 0.2))
+    put_tags(store, NEXT, ("b", "parcel", 0.55), ("d", "refund", 0.5), ("z", None, 0.2))
+    put_tags(store, NEXT, ("said", "refund", 0.1), tag_source="person")
+    put_tags(store, NEXT, ("empty", None, None), abstain_reason="no_text")
+    put_tags(store, NEXT, ("like d", "refund", 0.7), content_hash="d")
+    return store
+
+
+def test_the_most_doubtful_come_first_tagged_and_abstained_in_turn(store: Store) -> None:
+    def chosen(**more: Any) -> list[str]:
+        return [one.trace_id for one in to_review(store.tables, [DAY, NEXT], **{"limit": 50, **more})]
+
+    assert chosen() == ["b", "y", "d", "z", "c", "x", "a"]
+    assert chosen(limit=3) == ["b", "y", "d"]
+    assert chosen(leave_out={"b", "z"}) == ["d", "y", "c", "x", "a"]
+    assert chosen(intent=("int_parcel", "parcel")) == ["b"]
+    assert chosen(intent=("int_refund", "refund"), limit=4) == ["d", "y", "c", "z"]
+
+
+@pytest.fixture
+def filled(project: Project, store: Store) -> Project:
+    """The project of that store, with its taxonomy."""
+    project.environ.update({"INTENT_SOURCE": "langfuse"})
+    save_taxonomy(store.artifacts, from_names(["refund", "parcel"], made_by="person"))
+    return project
+
+
+def test_the_command_fills_a_queue_and_the_next_call_goes_on(filled: Project, command: Command) -> None:
+    with LangfuseStandIn("v4") as server:
+        said = command(filled, "queue", "doubtful", "--limit", "3", **server.env)
+        assert said.code == 0, said.err
+        assert "3 traces were put into the annotation queue doubtful of Langfuse, which had 0" in said.out
+        assert set(items(server)) == {"b", "y", "d"}
+        said = command(filled, "queue", "doubtful", "--limit", "3", **server.env)
+        assert "3 traces were put" in said.out and "which had 3" in said.out
+        assert set(items(server)) == {"b", "y", "d", "c", "z", "a"}
+        said = command(filled, "queue", "parcels", "--intent", "Parcel", **server.env)
+        assert "1 traces were put" in said.out
+        assert len(server.state.objects.queues) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "expected"),
+    [
+        (("queue", "q"), {"INTENT_SOURCE": "sample"}, "INTENT_SOURCE=langfuse or INTENT_SINK=langfuse"),
+        (("queue", "q", "--intent", "nothing like it"), {}, "no intent is named 'nothing like it'"),
+        (("queue", "q"), {"LANGFUSE_SECRET_KEY": ""}, "LANGFUSE_SECRET_KEY: expected"),
+    ],
+    ids=["no live source", "unknown intent", "no key"],
+)
+def test_what_the_queue_cannot_do_is_told(
+    filled: Project, command: Command, arguments: tuple[str, ...], environ: dict[str, str], expected: str
+) -> None:
+    with LangfuseStandIn("v4") as server:
+        said = command(filled, *arguments, **{**server.env, **environ})
+    assert said.code == 2
+    assert expected in said.err
+
+
+def test_nothing_tagged_yet_is_told(project: Project, command: Command) -> None:
+    with LangfuseStandIn("v4") as server:
+        said = command(project, "queue", "q", **{**server.env, "INTENT_SOURCE": "langfuse"})
+    assert (said.code, "Run `intent-assets run` first" in said.err) == (2, True)
