@@ -140,10 +140,13 @@ def run_worker(folder: Path, environment: dict[str, str], limit_s: float) -> Non
     with (folder / "worker.log").open("a") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            process.wait(limit_s)
+            failed = bool(process.wait(limit_s))
         except subprocess.TimeoutExpired:
+            failed = limit_s == GIVE_UP_S
             process.kill()
             process.wait()
+    if failed:
+        raise SystemExit(f"the worker did not get to its end:\n{(folder / 'worker.log').read_text('utf-8')[-3000:]}")
 
 
 def latency(n_traces: int, folder: Path, cache: Path) -> Row:

@@ -33,14 +33,16 @@ def work(cursor_file: Path) -> None:
     with dagster_instance(settings) as instance:
         close_dead_runs(instance)
         while quiet < QUIET_TICKS:
-            cursor, requests = _tick(definitions, instance, cursor_file)
-            for request in requests:
+            requests = _tick(definitions, instance, cursor_file)
+            for request in requests or ():
                 _execute(definitions, instance, request)
-            quiet = 0 if requests or backlog_from_json(cursor).n_hopeful else quiet + 1
+            is_done = requests == [] and not backlog_from_json(cursor_file.read_text("utf-8")).n_hopeful
+            quiet = quiet + 1 if is_done else 0
             time.sleep(PAUSE_S)
 
 
-def _tick(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor_file: Path) -> tuple[str | None, list[dg.RunRequest]]:
+def _tick(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor_file: Path) -> list[dg.RunRequest] | None:
+    """What the sensor asks for; None where the tick failed."""
     repository = definitions.get_repository_def()
     resources = {name: made for name, made in repository.get_top_level_resources().items() if name in SENSOR_RESOURCES}
     before = cursor_file.read_text("utf-8") if cursor_file.exists() else None
@@ -49,10 +51,10 @@ def _tick(definitions: dg.Definitions, instance: dg.DagsterInstance, cursor_file
         data = repository.get_sensor_def("new_traces_sensor").evaluate_tick(context)
     except IntentAssetsError as error:  # a failed tick is shown in the UI and keeps the cursor; the daemon ticks again
         print(f"tick failed: {error}", flush=True)
-        return before, []
+        return None
     if data.cursor:
         cursor_file.write_text(data.cursor, "utf-8")
-    return data.cursor, list(data.run_requests or [])
+    return list(data.run_requests or [])
 
 
 def _execute(definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest) -> None:

@@ -130,6 +130,22 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     assert not wrong
 
 
+def test_adapters_of_one_vendor_do_not_lean_on_those_of_another() -> None:
+    vendors = ("langfuse", "langsmith")
+
+    def of(module: str) -> set[str]:
+        return {vendor for vendor in vendors if vendor in module.rpartition(".")[2]}
+
+    wrong = [
+        (path.stem, module)
+        for path in FILES
+        if layer_of(path) == "adapters"
+        for module, _ in imports(tree_of(path))
+        if module.startswith("intent_assets.adapters.") and of(module) - of(path.stem)
+    ]
+    assert not wrong
+
+
 def test_only_the_launcher_imports_the_definitions() -> None:
     users = {names([path])[0] for path in FILES for module, _ in imports(tree_of(path)) if module.startswith("intent_assets.definitions")}
     assert users == {"commands/launch.py"}

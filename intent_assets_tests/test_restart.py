@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from intent_assets.commands.launch import PROCESS_TAG, close_dead_runs
 from intent_assets.tables import DAILY_TABLES, EMBEDDINGS, RAW_TRACES, TAGGED_TRACES
 from intent_assets_tests.project import Project
 from intent_assets_tests.traffic import messages
@@ -124,3 +125,17 @@ def test_two_runs_at_once_end_as_one(project: Project, tmp_path: Path) -> None:
         assert project.table(table).num_rows == alone.table(table).num_rows, table.name
     assert project.versions()["taxonomy"] == ["v0001.yaml"]
     assert statuses(project) == ["SUCCESS", "SUCCESS"]
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_a_run_whose_process_died_is_closed_whether_it_had_begun_or_not(status: dg.DagsterRunStatus) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with dg.instance_for_test() as instance:
+        tags = {PROCESS_TAG: f"{os.uname().nodename}:{gone.pid}"}
+        dead = instance.add_run(dg.DagsterRun(job_name="ingest", status=status, tags=tags))
+        mine = instance.add_run(dg.DagsterRun(job_name="ingest", status=status, tags={PROCESS_TAG: f"{os.uname().nodename}:{os.getpid()}"}))
+        queued_by_the_daemon = instance.add_run(dg.DagsterRun(job_name="ingest", status=status))
+        close_dead_runs(instance)
+        found = {run.run_id: run.status for run in instance.get_runs()}
+        assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, mine.run_id: status, queued_by_the_daemon.run_id: status}

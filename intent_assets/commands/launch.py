@@ -99,8 +99,11 @@ def _said(error: SerializableErrorInfo | None) -> str:
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Report runs of this machine as failed whose process is gone: a killed command would else look running for ever."""
-    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    """Report runs of this machine as failed whose process is gone: a killed command would else look running for ever.
+
+    One that was killed before it began counts too: the sensor would wait for it.
+    """
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
     for run in instance.get_runs(filters=started):
         machine, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
         if machine == os.uname().nodename and not _is_alive(process):
