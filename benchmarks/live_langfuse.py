@@ -136,7 +136,7 @@ def faults(n_traces: int, folder: Path, cache: Path) -> Row:
 
 def run_worker(folder: Path, environment: dict[str, str], limit_s: float) -> None:
     """Let the worker go on until it is done, or kill it at the limit."""
-    command = [sys.executable, "-m", "benchmarks.live_worker", str(folder / "cursor")]
+    command = [sys.executable, "-m", "benchmarks.live_worker", str(folder)]
     with (folder / "worker.log").open("a") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:

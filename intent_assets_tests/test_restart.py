@@ -139,3 +139,16 @@ def test_a_run_whose_process_died_is_closed_whether_it_had_begun_or_not(status: 
         close_dead_runs(instance)
         found = {run.run_id: run.status for run in instance.get_runs()}
         assert found == {dead.run_id: dg.DagsterRunStatus.FAILURE, mine.run_id: status, queued_by_the_daemon.run_id: status}
+
+
+def test_a_run_whose_process_died_holds_no_place_in_a_pool() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with dg.instance_for_test() as instance:
+        tags = {PROCESS_TAG: f"{os.uname().nodename}:{gone.pid}"}
+        dead = instance.add_run(dg.DagsterRun(job_name="retag", status=dg.DagsterRunStatus.STARTED, tags=tags))
+        pools = instance.event_log_storage
+        pools.set_concurrency_slots("sink", 1)
+        assert pools.claim_concurrency_slot("sink", dead.run_id, "deliveries").is_claimed
+        close_dead_runs(instance)
+        assert pools.claim_concurrency_slot("sink", "another-run", "deliveries").is_claimed

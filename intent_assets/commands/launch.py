@@ -108,6 +108,8 @@ def close_dead_runs(instance: dg.DagsterInstance) -> None:
         machine, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
         if machine == os.uname().nodename and not _is_alive(process):
             instance.report_run_failed(run, "The process of this run is gone; what it stored is kept. Run the command again to go on.")
+            # Or every later run waits for the dead one's place in a pool: only the daemon would free it.
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _is_alive(process: str) -> bool:

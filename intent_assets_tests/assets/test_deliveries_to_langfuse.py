@@ -303,7 +303,6 @@ def test_retract_keeps_to_the_quota_of_the_plan(
         (("retract",), {}, "expected --from DAY"),
         (("retract", "--from", DAY), {"INTENT_SINK": "none"}, "INTENT_SINK=langfuse"),
         (("retract", "--from", DAY), {"LANGFUSE_SECRET_KEY": ""}, "LANGFUSE_SECRET_KEY"),
-        (("doctor",), {"INTENT_SOURCE": "sample"}, "set INTENT_SOURCE too"),
     ],
 )
 def test_wrong_use_is_told(
@@ -317,6 +316,12 @@ def test_wrong_use_is_told(
 @pytest.mark.parametrize(("write", "said"), [("scores", "langfuse, as scores: langfuse:127.0.0.1"), ("tags", "Set INTENT_WRITE=scores")])
 def test_the_doctor_tells_where_tags_go(delivered: tuple[Project, Store, LangfuseStandIn], command: Command, write: str, said: str) -> None:
     assert said in command(delivered[0], "doctor", "--json", INTENT_WRITE=write).out
+
+
+def test_the_doctor_tells_that_invented_traces_are_not_written(delivered: tuple[Project, Store, LangfuseStandIn], command: Command) -> None:
+    said = command(delivered[0], "doctor", "--json", INTENT_SOURCE="sample")
+    assert said.code == 1
+    assert "set INTENT_SOURCE too" in said.out
 
 
 def test_the_whole_pipeline_writes_to_the_server_and_a_second_pass_writes_nothing(
