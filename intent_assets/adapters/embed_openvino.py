@@ -5,21 +5,17 @@ imported. Conversion and cache are in openvino_ir.py; which embedder is used whe
 """
 
 import json
-from collections import deque
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from intent_assets.adapters.embed_input import embeddable, unit
 from intent_assets.adapters.model_package import MODEL_NAME, WEIGHTS, model_id, sha256_of
 from intent_assets.adapters.openvino_ir import cached_ir, import_openvino
 from intent_assets.contracts import Vectors
 
-Rows = npt.NDArray[np.int64]
 Precision = Literal["auto", "bf16", "f32"]
 BATCH_TEXTS = 64
 WINDOW_TEXTS = 8192  # texts tokenised at once: bounds memory, wide enough that batches hold texts of one length
@@ -47,31 +43,19 @@ class OpenVinoEmbedder:
         """Return unit float32 (n_texts, dim) in the order of `texts`; text beyond `max_tokens` is not read."""
         ready = embeddable(texts, self.max_tokens)
         out = np.empty((len(ready), self.dim), dtype=np.float32)
-        n_at_once = 1 + int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        requests = [self._model.create_infer_request() for _ in range(n_at_once)]  # of this call: encode may run in several threads
+        request = self._model.create_infer_request()  # one per call: encode may run in several threads
         for start in range(0, len(ready), WINDOW_TEXTS):
             window = slice(start, start + WINDOW_TEXTS)
-            self._encode_window(requests, ready[window], out[window])
+            self._encode_window(request, ready[window], out[window])
         return unit(out)
 
-    def _encode_window(self, requests: Sequence[Any], texts: list[str], out: Vectors) -> None:
+    def _encode_window(self, request: Any, texts: list[str], out: Vectors) -> None:
         """Fill `out` (n, dim). Texts of one length share a batch, so that little of it is padding."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
         order = np.argsort([len(row) for row in ids], kind="stable")
-        running: deque[tuple[Any, Rows]] = deque()
-        for start, request in zip(range(0, len(order), BATCH_TEXTS), cycle(requests), strict=False):
-            if len(running) == len(requests):  # while some batches are computed the next one is made ready
-                _take_result(*running.popleft(), out)
+        for start in range(0, len(order), BATCH_TEXTS):
             batch = order[start : start + BATCH_TEXTS]
-            request.start_async(_padded([ids[i] for i in batch]))
-            running.append((request, batch))
-        for request, batch in running:
-            _take_result(request, batch, out)
-
-
-def _take_result(request: Any, batch: Rows, out: Vectors) -> None:
-    request.wait()
-    out[batch] = request.get_output_tensor(0).data
+            out[batch] = request.infer(_padded([ids[i] for i in batch]))[0]
 
 
 def _padded(rows: list[list[int]]) -> list[np.ndarray[Any, Any]]:
@@ -105,5 +89,5 @@ def _compile(model_dir: Path, cache_dir: Path, digest: str, precision: Precision
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         precision = "bf16" if has_bf16 else "f32"
     path = cached_ir(model_dir, cache_dir, digest)
-    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     return core.compile_model(str(path), "CPU", options), precision
