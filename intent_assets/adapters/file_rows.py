@@ -219,12 +219,12 @@ def _header(source: Iterator[str]) -> tuple[list[str], str]:
 
 def _parquet(stream: IO[bytes], origin: str, start: Position) -> Iterator[FileRow]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from intent_assets.parquet_files import batches_of, open_parquet
 
     n = 0
     try:
-        file = pq.ParquetFile(stream)
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+        for batch in batches_of(open_parquet(stream), BATCH_ROWS):
             if n + batch.num_rows > start.n_rows:
                 table = _readable(pa.Table.from_batches([batch]))
                 size = table.nbytes // max(table.num_rows, 1)

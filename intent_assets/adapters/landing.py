@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from intent_assets.contracts import ArtifactStore, ParsedRows
 from intent_assets.errors import StopRun
+from intent_assets.parquet_files import open_parquet, read_parquet
 from intent_assets.tables import RAW_TRACES, REJECTED_ROWS, Table, conform, empty
 
 _VERSION = 1
@@ -141,7 +142,7 @@ class LandingZone:
         if content is None:
             return empty(table)
         try:
-            return conform(pq.read_table(io.BytesIO(content)), table)
+            return conform(read_parquet(open_parquet(io.BytesIO(content))), table)
         except pa.ArrowInvalid as error:
             raise StopRun(
                 f"{self._store.uri(path)}: expected landed rows as parquet, came {len(content)} bytes: {error}. "

@@ -20,6 +20,7 @@ from intent_assets.adapters.store_files import StoreFiles
 from intent_assets.adapters.store_lease import lease
 from intent_assets.contracts import UpsertCounts
 from intent_assets.errors import StopRun
+from intent_assets.parquet_files import batches_of, open_parquet, read_parquet
 from intent_assets.tables import Table, conform, empty
 
 KEY_SEPARATOR = "\x1f"
@@ -58,7 +59,7 @@ class ParquetStore:
         seen: pa.ChunkedArray | None = None
         for path in self._parts(table, day):
             file_keys: list[pa.Array] = []
-            for batch in self._open(path).iter_batches(batch_rows, columns=names):
+            for batch in batches_of(self._open(path), batch_rows, names):
                 rows = _completed(pa.Table.from_batches([batch]), names, table)
                 own = _key_array(rows, table)
                 file_keys.append(own)
@@ -75,7 +76,7 @@ class ParquetStore:
         placed = np.zeros(pending.num_rows, dtype=bool)
         n_changed = 0
         for path in self._parts(table, day):
-            file_keys = _key_array(self._open(path).read(columns=list(table.key)), table)
+            file_keys = _key_array(read_parquet(self._open(path), table.key), table)
             at = pc.index_in(file_keys, value_set=pending_keys)
             if at.null_count == len(at):
                 continue
@@ -130,7 +131,7 @@ class ParquetStore:
 
     def _open(self, path: PurePosixPath) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._files.open(path))
+            return open_parquet(self._files.open(path))
         except pa.ArrowInvalid as error:
             raise StopRun(
                 f"{self._files.uri(path)}: expected a parquet file, came {self._files.size(path)} bytes that are not one ({error}). "
@@ -142,11 +143,11 @@ class ParquetStore:
         part = self._open(path)
         self._check_columns(part, path, [n for n in names if not table.schema.field(n).nullable])
         if wanted is None:
-            return _completed(part.read(columns=names), names, table)
-        mask = pc.is_in(_key_array(part.read(columns=list(table.key)), table), value_set=wanted)
+            return _completed(read_parquet(part, names), names, table)
+        mask = pc.is_in(_key_array(read_parquet(part, table.key), table), value_set=wanted)
         if not pc.any(mask).as_py():
             return table.schema.empty_table().select(names)
-        return _completed(part.read(columns=names), names, table).filter(mask)
+        return _completed(read_parquet(part, names), names, table).filter(mask)
 
     def _check_columns(self, part: pq.ParquetFile, path: PurePosixPath, names: Sequence[str]) -> None:
         missing = [n for n in names if n not in part.schema_arrow.names]
@@ -158,7 +159,7 @@ class ParquetStore:
 
     def _merge_into(self, path: PurePosixPath, table: Table, pending: pa.Table, at: pa.Array, placed: npt.NDArray[np.bool_]) -> int:
         """Bring the file's rows up to date with `pending`; `at` gives each file row its pending row or null."""
-        rows = _completed(self._open(path).read(), table.names, table)
+        rows = _completed(read_parquet(self._open(path)), table.names, table)
         here = np.flatnonzero(~np.asarray(at.is_null()))
         there = at.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
         first_time = ~placed[there]
@@ -202,7 +203,8 @@ def _key_array(rows: pa.Table, table: Table) -> pa.Array:
 def _row_numbers(keys: pa.Array, keep: str) -> npt.NDArray[np.int64]:
     """Row of the first or last occurrence of each key, ascending."""
     table = pa.table({"key": keys, "row": np.arange(len(keys), dtype=np.int64)})
-    kept = table.group_by("key").aggregate([("row", keep)]).column(f"row_{keep}")
+    # In this thread: one of Arrow's could outlive the interpreter with the row numbers, which are Python's (parquet_files.py).
+    kept = table.group_by("key", use_threads=False).aggregate([("row", keep)]).column(f"row_{keep}")
     return np.sort(kept.to_numpy())
 
 
