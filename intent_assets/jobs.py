@@ -3,8 +3,10 @@
 whole_pipeline   everything over a range of days; makes the first release
 daily_pipeline   yesterday: ingest, corrections, serve, metrics, report; no discovery
 relearn          discover and teach; moves the release after its checks
+read             raw_traces alone, which costs nothing; what `intent-assets estimate` does before it reckons
 ingest           raw_traces, summaries, embeddings; what the sensor does before the first release
 tag_new_traces   one day's increments, in one process for latency
+read_corrections people's labels, as they are now in the label file and the trace stores
 retag            tags, deliveries and metrics of days whose traces are stored already
 sweep            reads recent days again, because traces change after they are first read
 report           makes the HTML page again
@@ -25,6 +27,10 @@ SERVE = ["tagged_traces", "deliveries"]
 DISCOVER_AND_TEACH = ["clusters", "taxonomy", "corrections", "llm_labels", "classifier"]
 REPORT = ["intent_metrics", "intent_report"]
 ALL = [*INGEST, *DISCOVER_AND_TEACH, *SERVE, *REPORT]
+
+MAX_RUNTIME_S = 4 * 3600.0  # of any run, as in dagster.yaml
+MOST_BATCHES = 2  # that one run waits for: summaries and labels
+MAY_WAIT = ("whole_pipeline", "daily_pipeline", "sweep")
 
 # What `define_asset_job` returns has no public name.
 Job = dg.JobDefinition | UnresolvedAssetJobDefinition
@@ -60,24 +66,40 @@ def promote() -> None:
     move_release()
 
 
-def make_jobs(prefix: str | None) -> list[Job]:
-    """All jobs; `prefix` is the project's asset key prefix."""
+def make_jobs(prefix: str | None, batch_wait_s: float = 0.0) -> list[Job]:
+    """All jobs.
+
+    Args:
+        prefix: the project's asset key prefix.
+        batch_wait_s: how long an asset may wait for a hosted model's batch; jobs that may do so get as much more time before they are
+            taken for dead.
+    """
+    patient = {"dagster/max_runtime": str(round(MAX_RUNTIME_S + MOST_BATCHES * batch_wait_s))} if batch_wait_s else {}
 
     def select(names: list[str]) -> dg.AssetSelection:
         return dg.AssetSelection.assets(*(dg.AssetKey([prefix, name] if prefix else [name]) for name in names))
 
     def daily(name: str, names: list[str], description: str, executor: dg.ExecutorDefinition) -> Job:
-        return dg.define_asset_job(name, select(names), description=description, executor_def=executor)
+        tags = patient if name in MAY_WAIT else None
+        return dg.define_asset_job(name, select(names), description=description, executor_def=executor, tags=tags)
 
     return [
         daily("whole_pipeline", ALL, "Everything, from traces to tags and report; makes the first release.", STEPS),
         daily("daily_pipeline", [*INGEST, "corrections", *SERVE, *REPORT], "Ingest, tag and report a day; no discovery.", STEPS),
+        daily("read", INGEST[:1], "Read the traces of a day, and nothing else.", dg.in_process_executor),
         daily("ingest", INGEST, "Read, summarise and embed a day.", dg.in_process_executor),
         daily("tag_new_traces", [*INGEST, *SERVE], "Tag what is new on a day, in one process.", dg.in_process_executor),
         daily("retag", ["corrections", *SERVE, "intent_metrics"], "Bring tags of stored traces up to the release.", dg.in_process_executor),
         daily("sweep", [*INGEST, *SERVE, "intent_metrics"], "Read recent days again and update what changed.", STEPS),
         dg.define_asset_job(
-            "relearn", select(DISCOVER_AND_TEACH), description="Discover intents, train, and move the release.", executor_def=STEPS
+            "relearn",
+            select(DISCOVER_AND_TEACH),
+            description="Discover intents, train, and move the release.",
+            executor_def=STEPS,
+            tags=patient,
+        ),
+        dg.define_asset_job(
+            "read_corrections", select(["corrections"]), description="Read people's labels.", executor_def=dg.in_process_executor
         ),
         dg.define_asset_job("report", select(["intent_report"]), description="Make the report again.", executor_def=dg.in_process_executor),
         promote,

@@ -13,8 +13,15 @@ def range_tags(first_day: str, last_day: str) -> dict[str, str]:
     return {"dagster/asset_partition_range_start": first_day, "dagster/asset_partition_range_end": last_day}
 
 
-def make_schedules(live: bool, sweep_days: int) -> list[dg.ScheduleDefinition]:
-    """Daily, nightly and weekly schedules; running by default when the source is live."""
+def make_schedules(live: bool, has_people: bool, sweep_days: int) -> list[dg.ScheduleDefinition]:
+    """Schedules of every hour, day, night and week; running by default when the source is live.
+
+    Args:
+        live: whether the source can grow.
+        has_people: whether there is a place where people's labels are read from.
+        sweep_days: days that the nightly sweep reads again.
+    """
+    to_read = dg.DefaultScheduleStatus.RUNNING if live and has_people else dg.DefaultScheduleStatus.STOPPED
     status = dg.DefaultScheduleStatus.RUNNING if live else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(job_name="daily_pipeline", cron_schedule="0 3 * * *", execution_timezone=ZONE_NAME, default_status=status)
@@ -37,4 +44,9 @@ def make_schedules(live: bool, sweep_days: int) -> list[dg.ScheduleDefinition]:
         """Discover and train again, Mondays at 05:00."""
         return dg.RunRequest(run_key=day_of(context.scheduled_execution_time))
 
-    return [daily_schedule, sweep_schedule, relearn_schedule]
+    @dg.schedule(job_name="read_corrections", cron_schedule="15 * * * *", execution_timezone=ZONE_NAME, default_status=to_read)
+    def corrections_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """Read people's labels, every hour; corrections_sensor has them obeyed."""
+        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat(timespec="minutes"))
+
+    return [daily_schedule, sweep_schedule, relearn_schedule, corrections_schedule]

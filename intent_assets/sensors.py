@@ -1,4 +1,4 @@
-"""What reacts to events: new traces, a moved release, a failed run.
+"""What reacts to events: new traces, a moved release, people's corrections, a failed run.
 
 The run asked for finds its own work in the store, so a doubled or lost run is harmless; the cursor only remembers which
 days wait (intents/backlog.py), because Dagster stores a cursor before its runs start and never repeats a run key.
@@ -12,8 +12,13 @@ from datetime import datetime
 import dagster as dg
 
 from intent_assets.contracts import Store, TraceSource
+from intent_assets.dead_runs import close_dead_runs
 from intent_assets.intents.backlog import Backlog, backlog_from_json
+from intent_assets.intents.corrected_days import corrected_days
+from intent_assets.intents.corrections import corrections_version, stored_corrections
 from intent_assets.intents.release import current
+from intent_assets.intents.tagged_traces import person_labels
+from intent_assets.intents.taxonomy_versions import read_taxonomy
 from intent_assets.jobs import Job
 from intent_assets.partitions import known_days
 from intent_assets.resources import Alerts, Clock
@@ -30,6 +35,7 @@ IN_FLIGHT = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+MAX_CORRECTION_TRIES = 3
 PER_DAY_JOBS = ("tag_new_traces", "ingest")
 
 
@@ -47,10 +53,13 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         clock: dg.ResourceParam[Clock],
     ) -> dg.SensorResult:
         """One tagging run per day that has new or changed traces; before the first release it ingests and asks for `relearn` once."""
+        close_dead_runs(context.instance)
         backlog = backlog_from_json(context.cursor)
         look = source.look(backlog.source_cursor, time_limit_s=LOOK_LIMIT_S)
-        backlog = backlog.with_new(tuple(known_days(look.days)), look.cursor)
         released = current(store.artifacts) is not None
+        is_first = backlog.source_cursor is None and released  # names every day, those too that a command has done
+        days = [day for day in known_days(look.days) if not (is_first and _is_done_already(store, source, day))]
+        backlog = backlog.with_new(tuple(days), look.cursor)
         requests, backlog = _day_requests(context.instance, store, backlog, released, clock())
         # A first release made while past days are still being read would not know them; today may always be waiting.
         settled = backlog.n_hopeful <= 1
@@ -72,13 +81,34 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         requests = [dg.RunRequest(run_key=f"move-{release.moves}", tags=range_tags(days[0], days[-1]))] if days else []
         return dg.SensorResult(run_requests=requests, cursor=str(release.moves))
 
+    @dg.sensor(job_name="retag", minimum_interval_seconds=interval_s, default_status=status)
+    def corrections_sensor(context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store]) -> dg.SensorResult | dg.SkipReason:
+        """After people's labels change, brings the tags that disagree with them up to date, however old their traces are."""
+        release = current(store.artifacts)
+        if release is None:
+            return dg.SkipReason("No release yet.")
+        state = f"{corrections_version(store.artifacts)}:{release.moves}"
+        asked_for, _, tries = (context.cursor or "").rpartition("#")
+        n_tries = int(tries) if asked_for == state else 0
+        if n_tries >= MAX_CORRECTION_TRIES:
+            return dg.SkipReason("Every correction is obeyed, or waits for a run that failed to be mended.")
+        if context.instance.get_runs(dg.RunsFilter(job_name="retag", statuses=IN_FLIGHT), limit=1):
+            return dg.SkipReason("A run that tags again is in flight.")
+        names = read_taxonomy(store.artifacts, release.taxonomy_version)
+        people = person_labels(stored_corrections(store.artifacts), {intent.id for intent in names.active})
+        days = known_days(corrected_days(store.tables, people))
+        if not days:
+            return dg.SensorResult(cursor=f"{state}#{MAX_CORRECTION_TRIES}", skip_reason="Every correction is obeyed.")
+        request = dg.RunRequest(run_key=f"corrected-{state}-{n_tries}", tags=range_tags(days[0], days[-1]))
+        return dg.SensorResult(run_requests=[request], cursor=f"{state}#{n_tries + 1}")
+
     @dg.run_failure_sensor(default_status=status)
     def failed_run_sensor(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[Alerts]) -> None:
         """Posts a failed run to INTENT_ALERT_URL, when one is set."""
         run = context.dagster_run
         alerts.send(f"intent_assets: run {run.run_id[:8]} of {run.job_name} failed: {context.failure_event.message}")
 
-    return [new_traces_sensor, release_moved_sensor, failed_run_sensor]
+    return [new_traces_sensor, release_moved_sensor, corrections_sensor, failed_run_sensor]
 
 
 def _day_requests(
@@ -111,7 +141,17 @@ def _is_done(instance: dg.DagsterInstance, store: Store, day: str, run_key: str,
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], tags={"dagster/run_key": run_key})
     if not instance.get_runs(filters=filters, limit=1):
         return False
-    return not released or store.tables.count(TAGGED_TRACES, day) >= store.tables.count(RAW_TRACES, day)
+    return not released or _is_decided(store, day)
+
+
+def _is_done_already(store: Store, source: TraceSource, day: str) -> bool:
+    """Whether all that the source has of the day is stored and decided."""
+    return _is_decided(store, day) and source.has_read(day, store.tables.mark(RAW_TRACES, day))
+
+
+def _is_decided(store: Store, day: str) -> bool:
+    """Whether every stored trace of the day has a decision."""
+    return store.tables.count(TAGGED_TRACES, day) >= store.tables.count(RAW_TRACES, day)
 
 
 def _n_embedded(store: Store) -> int:

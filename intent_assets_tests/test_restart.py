@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from intent_assets.commands.launch import PROCESS_TAG, close_dead_runs
+from intent_assets.dead_runs import PROCESS_TAG, close_dead_runs
 from intent_assets.tables import DAILY_TABLES, EMBEDDINGS, RAW_TRACES, TAGGED_TRACES
 from intent_assets_tests.project import Project
 from intent_assets_tests.traffic import messages

@@ -1,6 +1,9 @@
 """Ticks of sensors and schedules: which runs they ask for, and that no new trace is ever forgotten."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +14,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from intent_assets.adapters.store import open_store
 from intent_assets.contracts import Release
+from intent_assets.dead_runs import PROCESS_TAG
 from intent_assets.definitions import build_definitions
 from intent_assets.intents.backlog import FIRST_RETRY_S, backlog_from_json
 from intent_assets.intents.release import move
@@ -61,6 +65,12 @@ class World:
     def release(self) -> None:
         release = Release(1, 1, "m", 0.1, -9.0, moved_at="", moved_by="", moves=0)
         move(self.store.artifacts, release, by="test", now=NOW)
+
+    def decide(self, trace_id: str, day: str) -> None:
+        """Store a decision on a trace, as a tagging run would."""
+        row = {"source": "files", "timestamp": NOW, "abstained": True, "abstain_reason": "no_text", "tag_source": "classifier"}
+        row |= {"taxonomy_version": 1, "classifier_version": 1, "content_hash": "x", "tagged_at": NOW, "trace_id": trace_id}
+        self.store.tables.upsert(TAGGED_TRACES, day, rows_to_table([row], TAGGED_TRACES))
 
 
 @pytest.fixture
@@ -127,9 +137,8 @@ def test_a_successful_run_that_left_traces_undecided_is_not_the_end(world: World
     assert world.execute((first.run_requests or [])[0])
     world.release()
     assert backlog_from_json(world.tick(first.cursor).cursor).waiting.keys() == {DAYS[0]}
-    row = {"source": "files", "timestamp": NOW, "abstained": True, "abstain_reason": "no_text", "tag_source": "classifier"}
-    row |= {"taxonomy_version": 1, "classifier_version": 1, "content_hash": "x", "tagged_at": NOW}
-    world.store.tables.upsert(TAGGED_TRACES, DAYS[0], rows_to_table([{**row, "trace_id": "1"}, {**row, "trace_id": "2"}], TAGGED_TRACES))
+    world.decide("1", DAYS[0])
+    world.decide("2", DAYS[0])
     assert backlog_from_json(world.tick(first.cursor).cursor).waiting == {}
 
 
@@ -147,6 +156,35 @@ def test_a_day_in_flight_is_not_asked_for_twice(world: World) -> None:
     assert asked(waiting) == []
     assert DAYS[0] in (waiting.skip_message or "")
     assert DAYS[0] in backlog_from_json(waiting.cursor).waiting
+
+
+def test_a_first_tick_leaves_out_days_that_a_command_has_done(world: World) -> None:
+    world.write("a.jsonl", ("1", DAYS[0]), ("2", DAYS[1]))
+    for request in world.tick(None).run_requests or []:
+        assert world.execute(request)
+    world.release()
+    world.decide("1", DAYS[0])
+    assert asked(world.tick(None)) == [("tag_new_traces", DAYS[1])]
+    world.decide("2", DAYS[1])
+    nothing = world.tick(None)
+    assert asked(nothing) == []
+    world.write("b.jsonl", ("3", DAYS[0]))
+    assert asked(world.tick(nothing.cursor)) == [("tag_new_traces", DAYS[0])]
+
+
+def test_a_killed_command_keeps_no_day_waiting(world: World) -> None:
+    world.write("a.jsonl", ("1", DAYS[0]))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    killed = world.instance.create_run_for_job(
+        world.definitions.resolve_job_def("ingest"),
+        tags={"dagster/partition": DAYS[0], PROCESS_TAG: f"{os.uname().nodename}:{gone.pid}"},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    assert asked(world.tick(None)) == [("ingest", DAYS[0])]
+    closed = world.instance.get_run_by_id(killed.run_id)
+    assert closed is not None
+    assert closed.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_moved_release_asks_once_for_the_stored_days(world: World) -> None:
@@ -192,5 +230,8 @@ def test_schedules_and_sensors_run_by_default_only_when_the_source_can_grow(tmp_
     still = build_definitions(read_settings({}, source="sample", store=str(tmp_path))).get_repository_def()
     assert {s.default_status for s in live.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     assert {s.default_status for s in still.sensor_defs} == {dg.DefaultSensorStatus.STOPPED}
-    assert {s.default_status for s in live.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
+    waiting = {s.name for s in live.schedule_defs if s.default_status != dg.DefaultScheduleStatus.RUNNING}
+    assert waiting == {"corrections_schedule"}  # nobody's labels are read from anywhere
+    labelled = build_definitions(read_settings({}, source="files:x", store=str(tmp_path), labels="labels.csv")).get_repository_def()
+    assert {s.default_status for s in labelled.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
     assert {s.default_status for s in still.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}

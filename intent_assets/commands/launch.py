@@ -4,7 +4,6 @@ Also keeps that home in order: it holds a copy of the project's dagster.yaml, an
 """
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,10 +12,10 @@ from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 from filelock import FileLock
 
+from intent_assets.dead_runs import close_dead_runs, process_tag
 from intent_assets.definitions import build_definitions
 from intent_assets.settings import Settings, project_root
 
-PROCESS_TAG = "intent_assets/process"
 RESOURCES_FAILED = dg.DagsterEventType.RESOURCE_INIT_FAILURE
 # Where there is no project's dagster.yaml: nothing phones home.
 DEFAULT_YAML = b"telemetry:\n  enabled: false\n"
@@ -68,7 +67,7 @@ def run_job(
         job = build_definitions(settings, **overrides).resolve_job_def(name)
         result = job.execute_in_process(
             instance=instance,
-            tags={**(tags or {}), PROCESS_TAG: _process_name()},
+            tags={**(tags or {}), **process_tag()},
             run_config={**QUIET, "ops": {asset: {"config": dict(config)} for asset, config in (ops or {}).items()}},
             raise_on_error=False,
         )
@@ -96,34 +95,6 @@ def _said(error: SerializableErrorInfo | None) -> str:
     """An error's text without the name of its class where the text is written for the user."""
     message = error.message.strip() if error else "failed"
     return message.partition(": ")[2] if message.startswith("intent_assets.errors.") else message
-
-
-def close_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Report runs of this machine as failed whose process is gone: a killed command would else look running for ever.
-
-    One that was killed before it began counts too: the sensor would wait for it.
-    """
-    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-    for run in instance.get_runs(filters=started):
-        machine, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if machine == os.uname().nodename and not _is_alive(process):
-            instance.report_run_failed(run, "The process of this run is gone; what it stored is kept. Run the command again to go on.")
-            # Or every later run waits for the dead one's place in a pool: only the daemon would free it.
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _process_name() -> str:
-    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 def _hush() -> None:
