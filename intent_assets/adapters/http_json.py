@@ -164,7 +164,7 @@ class JsonHttp:
                 self.sleep(_back_off_s(tried))
                 continue
             self._set_clock(response)
-            asked_s = _asked_wait_s(response)
+            asked_s = _asked_wait_s(response, self.server_time())
             wait_s = _back_off_s(tried) if asked_s is None else asked_s
             if response.status_code not in RETRIED or not self._may_wait(tried, wait_s):
                 return response
@@ -179,6 +179,8 @@ class JsonHttp:
             raise TooLarge(f"{method} {path}")
         if status in RETRIED:  # before a look at the type: a proxy says 502 in HTML
             raise TryAgain(f"{self.vendor.name}: expected {method} {path} to work, came {status} after retries: {said} Try again later.")
+        if 300 <= status < 400:
+            raise BadInput(self._moved(response))
         if "html" in response.headers.get("content-type", ""):
             raise BadInput(self._not_the_vendor(response))
         if status < 300:
@@ -251,6 +253,15 @@ class JsonHttp:
             f"Check the address; an example is {self.vendor.example}."
         )
 
+    def _moved(self, response: httpx.Response) -> str:
+        """Keys are not sent on to wherever an answer points; the address is set right by a person."""
+        target = response.headers.get("location", "").partition("?")[0]
+        return (
+            f"{self.vendor.address_setting}={self.base_url}: expected {self.vendor.name} to answer there, came a redirect "
+            f"({response.status_code}) to {target or 'nowhere'}. Set {self.vendor.address_setting} to the address that it points to, "
+            "often the same with https://."
+        )
+
     def _unreached(self, method: str, path: str, error: Exception, tried: int) -> str:
         return (
             f"{self.vendor.name} at {self.base_url}: expected an answer to {method} {path}, came {type(error).__name__} ({tried} tries). "
@@ -286,7 +297,12 @@ def _back_off_s(tried: int) -> float:
     return float(min(30.0, 0.5 * 2 ** (tried - 1)))
 
 
-def _asked_wait_s(response: httpx.Response) -> float | None:
-    """Seconds that `Retry-After` asks for; None where it does not or is a date."""
-    asked = response.headers.get("retry-after", "")
-    return float(asked) if asked.strip().isdigit() else None
+def _asked_wait_s(response: httpx.Response, now: datetime) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or as a date by the server's clock; None where it does not."""
+    asked = response.headers.get("retry-after", "").strip()
+    if asked.replace(".", "", 1).isdigit():
+        return float(asked)
+    try:
+        return max(0.0, (parsedate_to_datetime(asked).astimezone(UTC) - now).total_seconds())
+    except ValueError:
+        return None

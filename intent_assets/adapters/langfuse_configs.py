@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, TooLarge
+from intent_assets.adapters.live_sink import UNKNOWN
 from intent_assets.errors import BadInput, TryAgain, some
 
 CONFIGS = "/api/public/score-configs"
@@ -16,7 +17,6 @@ PAGE = 100
 TRIES = 3
 # Says which configs are ours: of two that two runs made at once, one is archived.
 OURS = "Written by intent_assets."
-UNKNOWN = "unknown"
 
 Config = Mapping[str, Any]
 
@@ -146,6 +146,7 @@ class ScoreConfigs:
             self._write(names)
         except BadInput as error:
             if len(names) == 1:
+                self._http.get(f"{CONFIGS}/{self.intent_id}")  # a host that is no Langfuse any more refuses this too, and that ends it
                 self._refused[names[0]] = f"Langfuse refuses the category {names[0]!r:.80}: {error}"
                 return
             half = len(names) // 2

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from intent_assets.adapters.http_json import TRIES, Connection, JsonHttp, NoSuchRoute, Pace, Params, TooLarge, Vendor
 
@@ -38,6 +39,11 @@ class LangfuseAddress:
     base_url: str
     public_key: str
     secret_key: str
+
+    @property
+    def is_vendors(self) -> bool:
+        """Whether the server is Langfuse Cloud."""
+        return f".{urlsplit(self.base_url).hostname or ''}".endswith(".langfuse.com")
 
     def __repr__(self) -> str:
         return f"LangfuseAddress({self.base_url!r}, {self.public_key!r}, secret_key=…)"

@@ -92,7 +92,12 @@ class ObservationsRoute:
                     return self._http.get(OBSERVATIONS, {**asked, "fields": _WHOLE, "limit": self._n_rows})
             except (TooLarge, TryAgain):
                 self._n_rows = FEWER_ROWS
-        return self._http.get(OBSERVATIONS, {**asked, "fields": _WHOLE, "limit": self._n_rows})
+        try:
+            return self._http.get(OBSERVATIONS, {**asked, "fields": _WHOLE, "limit": self._n_rows})
+        except TooLarge as error:
+            raise BadInput(
+                f"Langfuse: expected a page of {self._n_rows} traces, came 413 for {error}: the server cannot give them."
+            ) from None
 
     def _page(self, answer: Any) -> Page:
         found = answer["data"]

@@ -5,6 +5,7 @@ afterwards: a request whose answer was lost may have been done twice, and its tw
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from intent_assets.adapters.langfuse_configs import ScoreConfigs
@@ -47,7 +48,8 @@ class AnnotationQueue:
         there = self.members()
         wanted = [trace_id for trace_id in dict.fromkeys(trace_ids) if trace_id not in there]
         for trace_id in wanted:
-            self._http.send("POST", path, {"objectId": trace_id, "objectType": "TRACE"})
+            with self._gone():
+                self._http.send("POST", path, {"objectId": trace_id, "objectType": "TRACE"})
             yield trace_id
         self._take_twins_out(set(wanted))
 
@@ -58,7 +60,8 @@ class AnnotationQueue:
             if item["objectId"] not in added:
                 continue
             if item["objectId"] in kept and item["status"] == PENDING:
-                self._http.send("DELETE", f"{QUEUES}/{self._found()}/items/{item['id']}", None)
+                with suppress(NoSuchRoute):  # somebody else took it out
+                    self._http.send("DELETE", f"{QUEUES}/{self._found()}/items/{item['id']}", None)
             kept.setdefault(item["objectId"], item)
 
     def _found(self) -> str:
@@ -96,7 +99,17 @@ class AnnotationQueue:
 
     def _items(self) -> Iterator[Json]:
         """All items that are traces, done ones too."""
-        return (item for item in self._pages(f"{QUEUES}/{self._found()}/items") if item["objectType"] == "TRACE")
+        path = f"{QUEUES}/{self._found()}/items"
+        with self._gone():
+            yield from (item for item in self._pages(path) if item["objectType"] == "TRACE")
+
+    @contextmanager
+    def _gone(self) -> Iterator[None]:
+        """A queue that was found and answers 404 now was deleted in between."""
+        try:
+            yield
+        except NoSuchRoute as error:
+            raise TryAgain(f"Langfuse's annotation queue {self._name!r} went away ({error}). Run again: it is made anew.") from None
 
     def _pages(self, path: str) -> Iterator[Json]:
         page = 1

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import quote
 
+from intent_assets.adapters.langfuse_batches import QUERY_CHARS, batches, chars_of
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, TooLarge
 from intent_assets.errors import BadInput
 
@@ -32,7 +32,6 @@ MAX_SCORES = 2_000  # in one request; 1,000 events took a small server up to 10 
 MIN_BYTES = 16_384
 PAGE = 100  # scores in one answer, the most that servers give
 MAX_UNREADABLE = 20
-QUERY_CHARS = 7_000  # of ids in one address; proxies refuse lines above 8 KB
 PASSING = frozenset({408, 425, 429})
 
 
@@ -124,22 +123,9 @@ class ScoreWriter:
             StopRun: keys or permission; TryAgain: a passing fault; BadInput: the address is not Langfuse's.
         """
         refused: dict[str, str] = {}
-        for batch in self._batches(scores):
+        for batch in batches(scores, _n_bytes, lambda n, n_bytes: n <= MAX_SCORES and n_bytes <= self._max_bytes):
             refused |= self._write_batch(batch)
         return refused
-
-    def _batches(self, scores: Iterable[Score]) -> Iterator[list[Score]]:
-        batch: list[Score] = []
-        size = 0
-        for score in scores:
-            own = _n_bytes(score)
-            if batch and (size + own > self._max_bytes or len(batch) >= MAX_SCORES):
-                yield batch
-                batch, size = [], 0
-            batch.append(score)
-            size += own
-        if batch:
-            yield batch
 
     def _write_batch(self, batch: Sequence[Score]) -> dict[str, str]:
         try:
@@ -178,11 +164,8 @@ class ScoreWriter:
         return {}
 
     def _post_events(self, batch: Sequence[Score]) -> dict[str, str]:
-        answer = self._http.send("POST", INGESTION, {"batch": [score.event() for score in batch]})
-        known = {score.id for score in batch}
-        # A server's own fault with an event passes: reading back shows that it is not there, and it is sent again.
-        final = [error for error in answer.get("errors", ()) if error.get("status", 500) < 500 and error["status"] not in PASSING]
-        return {str(error["id"]): _reason(error) for error in final if error.get("id") in known}
+        said = refused_events(self._http.send("POST", INGESTION, {"batch": [score.event() for score in batch]}))
+        return {score.id: said[score.id] for score in batch if score.id in said}
 
     def _post_singly(self, batch: Sequence[Score]) -> dict[str, str]:
         refused = {}
@@ -198,6 +181,16 @@ class ScoreWriter:
 
 def _n_bytes(score: Score) -> int:
     return len(json.dumps(score.event(), ensure_ascii=False).encode()) + 1
+
+
+def refused_events(answer: Any) -> dict[str, str]:
+    """Reasons of the events that an answer of /ingestion refuses for good, by event id.
+
+    A server's own fault with an event passes: reading back shows that it is not there, and it is sent again.
+    """
+    errors = answer.get("errors") or () if isinstance(answer, dict) else ()
+    final = [error for error in errors if error.get("status", 500) < 500 and error["status"] not in PASSING]
+    return {str(error.get("id")): _reason(error) for error in final}
 
 
 def _reason(error: Mapping[str, Any]) -> str:
@@ -226,17 +219,7 @@ class ScoreReader:
 
     def pages(self, scores: Sequence[Score]) -> Iterator[list[Score]]:
         """Scores that are read with one request."""
-        page: list[Score] = []
-        n_chars = 0
-        for score in scores:
-            own = len(quote(score.id, safe="")) + 3
-            if page and (len(page) >= self._page or n_chars + own > QUERY_CHARS or "," in score.id or "," in page[0].id):
-                yield page
-                page, n_chars = [], 0
-            page.append(score)
-            n_chars += own
-        if page:
-            yield page
+        return batches(scores, lambda score: chars_of(score.id), lambda n, n_chars: n <= self._page and n_chars <= QUERY_CHARS)
 
     def _read_page(self, page: Sequence[Score]) -> dict[str, ScoreRow]:
         try:
@@ -266,7 +249,10 @@ class ScoreReader:
                 return
             except NoSuchRoute:
                 self._by_v3 = False
-        yield from self._rows_v2(page)
+        try:
+            yield from self._rows_v2(page)
+        except NoSuchRoute as error:
+            raise BadInput(f"Langfuse: expected a route that lists scores, came 404 from both ({error}). Upgrade the server.") from None
 
     def _rows_v3(self, page: Sequence[Score]) -> Iterator[ScoreRow]:
         params: dict[str, str | int] = {**_chosen(page, "id"), "fields": "details", "limit": PAGE}

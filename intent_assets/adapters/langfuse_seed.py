@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from intent_assets.adapters.langfuse_batches import batches
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, TooLarge
-from intent_assets.adapters.langfuse_scores import INGESTION
+from intent_assets.adapters.langfuse_scores import INGESTION, refused_events
 from intent_assets.adapters.langfuse_server import OBSERVATIONS, TRACES, LangfuseServer
 from intent_assets.adapters.live_rows import written
-from intent_assets.errors import BadInput
+from intent_assets.errors import BadInput, TryAgain
 
 OTLP = "/api/public/otel/v1/traces"
 HEADERS = {"x-langfuse-ingestion-version": "4"}
@@ -59,29 +60,24 @@ def send_rows(http: LangfuseHttp, rows: Iterable[Json]) -> Iterator[int]:
     Raises:
         BadInput: the server does not take traces so; StopRun: keys; TryAgain: a passing fault.
     """
-    for batch in _batches(rows):
+    for batch in batches(rows, _n_bytes, lambda n, n_bytes: n <= MAX_ROWS and n_bytes <= MAX_BYTES):
         yield from _send(http, batch)
 
 
-def _batches(rows: Iterable[Json]) -> Iterator[list[Json]]:
-    batch: list[Json] = []
-    size = 0
-    for row in rows:
-        own = len(json.dumps(span_of(row), ensure_ascii=False).encode())
-        if batch and (size + own > MAX_BYTES or len(batch) >= MAX_ROWS):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += own
-    if batch:
-        yield batch
+def _n_bytes(row: Json) -> int:
+    return len(json.dumps(span_of(row), ensure_ascii=False).encode())
 
 
 def _send(http: LangfuseHttp, batch: Sequence[Json]) -> Iterator[int]:
+    events = [event for row in batch for event in _score_events(row)]
     try:
         http.send("POST", OTLP, _export([span_of(row) for row in batch]), headers=HEADERS)
+        if events:
+            _refuse_errors(http.send("POST", INGESTION, {"batch": events}))
     except NoSuchRoute as error:
-        raise BadInput(f"Langfuse: expected a server that takes OpenTelemetry traces, came 404 ({error}). Upgrade the server.") from None
+        raise BadInput(
+            f"Langfuse: expected a server that takes OpenTelemetry traces, and scores by /ingestion, came 404 ({error}). Upgrade it."
+        ) from None
     except TooLarge:
         if len(batch) == 1:
             raise BadInput(f"Langfuse refuses trace {batch[0]['id']} of the sample as too large. Raise the limit of the proxy.") from None
@@ -89,10 +85,16 @@ def _send(http: LangfuseHttp, batch: Sequence[Json]) -> Iterator[int]:
         yield from _send(http, batch[:half])
         yield from _send(http, batch[half:])
         return
-    events = [event for row in batch for event in _score_events(row)]
-    if events:
-        http.send("POST", INGESTION, {"batch": events})
     yield len(batch)
+
+
+def _refuse_errors(answer: Json) -> None:
+    """A 207 lists the events that were not taken."""
+    if refused := refused_events(answer):
+        first = next(iter(refused))
+        raise BadInput(f"Langfuse refused {len(refused):,} of the sample's scores, e.g. {first}: {refused[first]}")
+    if answer.get("errors"):
+        raise TryAgain(f"Langfuse could not take {len(answer['errors']):,} of the sample's scores. Run again: nothing is doubled.")
 
 
 def _export(spans: Sequence[Json]) -> dict[str, object]:

@@ -72,7 +72,7 @@ def find_out(http: LangfuseHttp) -> LangfuseServer:
         project_id=str(projects[0]["id"]) if projects else "",
         project=str(projects[0]["name"]) if projects else "",
         # Where both are there, only the old one has each trace once, whatever wrote it; Cloud limits it too hard to use it.
-        reads="observations" if has_observations and (not has_traces or _is_cloud(http)) else "traces",
+        reads="observations" if has_observations and (not has_traces or http.address.is_vendors) else "traces",
         writes="score list" if parts >= LISTS_SCORES_FROM else "ingestion",
         takes_tags=dual or not has_observations,
     )
@@ -98,10 +98,6 @@ def _has(http: LangfuseHttp, path: str, params: dict[str, str | int]) -> bool:
     except NoSuchRoute:
         return False
     return True
-
-
-def _is_cloud(http: LangfuseHttp) -> bool:
-    return "langfuse.com" in http.address.base_url
 
 
 def _numbers(version: str) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, TooLarge
-from intent_assets.adapters.langfuse_scores import INGESTION, spelled
+from intent_assets.adapters.langfuse_scores import INGESTION, refused_events, spelled
 from intent_assets.adapters.langfuse_server import TRACES, find_out
 from intent_assets.adapters.sink_langfuse import CHUNK_TAGS, WAITS_S, target_of
 from intent_assets.contracts import OutgoingTag, SendResult
@@ -110,22 +110,21 @@ class LangfuseTags:
             there |= self._there([tag for tag in left if _event_id(tag) not in said])
         return said, there
 
-    def _plan(self, tags: Sequence[OutgoingTag], traces: Mapping[str, Trace]) -> _Plan:
+    def _plan(self, tags: Sequence[OutgoingTag], traces: Mapping[str, Trace | None]) -> _Plan:
         plan = _Plan()
         for tag in tags:
             trace = traces.get(tag.trace_id)
-            known = self._known(tag, trace)
-            if known is not None:
+            if trace is None:
+                plan.results[tag.trace_id] = _not_there(tag, was_asked_for=tag.trace_id in traces)
+            elif (known := self._known(tag, trace)) is not None:
                 plan.results[tag.trace_id] = known
-            elif trace is not None:
+            else:
                 plan.events[tag.trace_id] = self._event(tag, trace)
         return plan
 
-    def _known(self, tag: OutgoingTag, trace: Trace | None) -> SendResult | None:
+    def _known(self, tag: OutgoingTag, trace: Trace) -> SendResult | None:
         """The result where nothing can or need be sent."""
-        ours = [one for one in (trace or {}).get("tags") or () if one.startswith(self._prefix)]
-        if trace is None:
-            return SendResult(tag.trace_id, "missing", "The server has no trace of this id.")
+        ours = [one for one in trace.get("tags") or () if one.startswith(self._prefix)]
         if tag.intent_id is None and not ours:
             return SendResult(tag.trace_id, "withdrawn")
         if ours == [self._text(tag)]:
@@ -159,14 +158,12 @@ class LangfuseTags:
 
     def _post_batch(self, batch: Sequence[Mapping[str, object]]) -> dict[str, str]:
         try:
-            answer = self._http.send("POST", INGESTION, {"batch": batch})
+            return refused_events(self._http.send("POST", INGESTION, {"batch": batch}))
         except TooLarge:
             half = len(batch) // 2
             if not half:
                 return {str(batch[0]["id"]): "The server refuses the tag as too large."}
             return self._post_batch(batch[:half]) | self._post_batch(batch[half:])
-        final = [error for error in answer["errors"] if error.get("status", 500) < 500]
-        return {str(error.get("id")): f"{error.get('message')}: {error.get('error')}"[:300] for error in final}
 
     def _there(self, tags: Sequence[OutgoingTag]) -> set[str]:
         """Traces that show their tag, once the last does or time is up."""
@@ -178,22 +175,26 @@ class LangfuseTags:
                 break
             self._sleep(wait_s)
         shown = self._read(tags)
-        return {tag.trace_id for tag in tags if self._text(tag) in (shown.get(tag.trace_id, {}).get("tags") or ())}
+        return {tag.trace_id for tag in tags if self._text(tag) in ((shown.get(tag.trace_id) or {}).get("tags") or ())}
 
     def _result(self, tag: OutgoingTag, is_there: bool, said: str | None) -> SendResult:
         if is_there:
             return SendResult(tag.trace_id, "written")
         return SendResult(tag.trace_id, "refused" if said else "missing", said or "The server took the tag and does not show it.")
 
-    def _read(self, tags: Sequence[OutgoingTag]) -> dict[str, Trace]:
-        """The server's traces by id: few one by one, many as the stretch of time they lie in and then those left."""
-        found: dict[str, Trace] = {}
+    def _read(self, tags: Sequence[OutgoingTag]) -> dict[str, Trace | None]:
+        """The server's traces by id: few one by one, many as the stretch of time they lie in and then some of those left.
+
+        None where the server has no trace of the id.
+        """
+        found: dict[str, Trace | None] = {}
         if len(tags) > ONE_BY_ONE:
-            found = self._stretch(tags)
-        left = [tag for tag in tags if tag.trace_id not in found]
-        for tag in left[: max(ONE_BY_ONE, len(tags) // 20)]:
-            with suppress(NoSuchRoute):  # no such trace
-                found[tag.trace_id] = self._http.get(f"{TRACES}/{quote(tag.trace_id, safe='')}", {"fields": "core"})
+            found |= self._stretch(tags)
+        left = [tag.trace_id for tag in tags if tag.trace_id not in found]
+        for trace_id in left[: max(ONE_BY_ONE, len(tags) // 20)]:
+            found[trace_id] = None
+            with suppress(NoSuchRoute):
+                found[trace_id] = self._http.get(f"{TRACES}/{quote(trace_id, safe='')}", {"fields": "core"})
         return found
 
     def _stretch(self, tags: Sequence[OutgoingTag]) -> dict[str, Trace]:
@@ -208,6 +209,12 @@ class LangfuseTags:
             if len(rows) < PAGE:
                 return found
             page += 1
+
+
+def _not_there(tag: OutgoingTag, *, was_asked_for: bool) -> SendResult:
+    if was_asked_for:
+        return SendResult(tag.trace_id, "refused", "The server has no trace of this id: it was deleted, or is of another project.")
+    return SendResult(tag.trace_id, "missing", "Not among the server's traces of that time, and too many are not for a look at each.")
 
 
 def _event_id(tag: OutgoingTag) -> str:

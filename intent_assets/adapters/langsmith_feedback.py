@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from intent_assets.adapters.http_json import NoSuchRoute
 from intent_assets.adapters.langsmith_http import AT_ONCE, LangSmithHttp
 from intent_assets.adapters.live_rows import instant
 from intent_assets.contracts import OutgoingTag
+from intent_assets.errors import BadInput
 
 ROUTE = "/feedback"
 PAGE = 100  # the most rows of an answer
@@ -18,6 +20,7 @@ RUNS_AT_ONCE = 90  # so that some may have feedback of people too, and the answe
 MADE_BY = "intent_assets"
 SOURCE = "model"  # what a classifier says is a model's word, neither a person's nor the application's
 QUEUE_S = 1.0  # a run waits so long in the server's queue, mostly
+OF_ONE = frozenset({400, 404, 409, 413, 422})  # refusals that concern one feedback and not the others
 SCORE_DIGITS = 4  # the vendor's own SDK keeps as many
 _NAMESPACE = uuid5(NAMESPACE_URL, MADE_BY)
 
@@ -126,21 +129,24 @@ class Feedback:
     def _send(self, method: str, path: str, body: Json) -> tuple[str | None, int]:
         """The reason of a refusal that concerns this feedback alone, and the status; other refusals are raised."""
         response = self._http.request(method, path, body=body)
-        status = response.status_code
+        status, is_page = response.status_code, "html" in response.headers.get("content-type", "")
+        if (status >= 300 and status not in OF_ONE) or is_page:
+            self._http.parsed(method, path, response)
         if status == 404:
             return "The server has no such run: it was deleted, or its retention is over.", status
-        if status in (400, 409, 413, 422) and "html" not in response.headers.get("content-type", ""):
-            return f"LangSmith answered {status}: {response.text[:300]}", status
-        if status >= 300 or "html" in response.headers.get("content-type", ""):
-            self._http.parsed(method, path, response)
-        return None, status
+        return f"LangSmith answered {status}: {response.text[:300]}" if status in OF_ONE else None, status
 
 
 def pages(http: LangSmithHttp, asked: Mapping[str, Any]) -> Iterator[Json]:
-    """Every feedback that the parameters ask for, a hundred a request."""
+    """Every feedback that the parameters ask for, a hundred a request; BadInput where the server has no such route."""
     offset = 0
     while True:
-        rows = http.get(ROUTE, {**asked, "limit": PAGE, "offset": offset})
+        try:
+            rows = http.get(ROUTE, {**asked, "limit": PAGE, "offset": offset})
+        except NoSuchRoute as error:
+            raise BadInput(
+                f"LANGSMITH_ENDPOINT={http.base_url}: expected a route that lists feedback, came 404 ({error}). Check the address."
+            ) from None
         yield from rows
         offset += len(rows)
         if len(rows) < PAGE:

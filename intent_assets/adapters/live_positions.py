@@ -75,16 +75,18 @@ class ReadTo:
     Attributes:
         to: time of the newest trace read; None before the first.
         route, start, after: of a read under way: how and from when it reads, and the position of its next page.
+        ended: when a read last came to its end, by the server's clock.
     """
 
     to: datetime | None
     route: str | None = None
     start: datetime | None = None
     after: str | None = None
+    ended: datetime | None = None
 
     def text(self, of: str) -> str:
         """The mark."""
-        values = {"of": of, "to": self.to and written(self.to)}
+        values = {"of": of, "to": self.to and written(self.to), "ended": self.ended and written(self.ended)}
         under_way = {"route": self.route, "from": written(self.start), "after": self.after} if self.start else {}
         return json.dumps({**values, **under_way})
 
@@ -94,8 +96,8 @@ def read_to(mark: str | None, of: str) -> ReadTo:
     values = _values(mark, of)
     if values is None:
         return ReadTo(None)
-    times = {name: instant(values[name]) if values.get(name) else None for name in ("to", "from")}
-    return ReadTo(times["to"], values.get("route"), times["from"], values.get("after"))
+    times = {name: instant(values[name]) if values.get(name) else None for name in ("to", "from", "ended")}
+    return ReadTo(times["to"], values.get("route"), times["from"], values.get("after"), times["ended"])
 
 
 def _values(text: str | None, of: str) -> dict[str, Any] | None:

@@ -109,6 +109,11 @@ class LiveSource(ABC, Generic[Server]):
             vendor = self._http.vendor.name
             raise TryAgain(f"{vendor}: expected the server to answer as before, came {error}. Run again: it is asked anew.") from error
 
+    def has_read(self, day: str, mark: str | None) -> bool:
+        """Whether a read came to its end when the day, and the time after it in which traces still arrive, was over."""
+        ended = read_to(mark, self._of).ended
+        return ended is not None and day < self._day_of(ended - self._overlap)
+
     def _first_look(self) -> SourceLook:
         """Days of the last `backfill` that have traces."""
         route = self._route()
@@ -162,7 +167,8 @@ class LiveSource(ABC, Generic[Server]):
             for page in _pages(route, start, window.end, after):
                 newest = max((time for time in (newest, page.newest) if time), default=None)
                 if page.after is None:
-                    reached = ReadTo(newest and min(newest, self._http.server_time()))
+                    now = self._http.server_time()
+                    reached = ReadTo(newest and min(newest, now), ended=now)
                 else:
                     reached = ReadTo(newest, route.name, start, page.after)
                     shown.page(page)

@@ -4,21 +4,20 @@ A server takes scores with a 2xx, keeps them half a minute later, and drops some
 and what is absent or old is sent again. While one chunk becomes visible the next is written.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Unpack
 from urllib.parse import quote, urlsplit
 
-from intent_assets.adapters.langfuse_configs import UNKNOWN, ScoreConfigs
+from intent_assets.adapters.langfuse_configs import ScoreConfigs
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, TooLarge
 from intent_assets.adapters.langfuse_scores import SCORES, Score, ScoreReader, ScoreRow, ScoreWriter, a_moment_later
 from intent_assets.adapters.langfuse_server import LangfuseServer, find_out
-from intent_assets.adapters.live_sink import one_ahead
+from intent_assets.adapters.live_sink import ROUNDS, LiveSink, Waits, result_of
 from intent_assets.contracts import OutgoingTag, SendResult
 from intent_assets.errors import TryAgain
 
 CHUNK_TAGS = 5_000
-ROUNDS = 4  # a tag is sent so often at most
 # Seconds between looks, 43 in all: a server shows a score 15 s after it took it, later under load.
 WAITS_S = (1.0, 1.6, 2.6, 4.1, 6.6, 10.5, 16.6)
 SETTLED_S = 20.0  # after these a server that shows no more of what it took has dropped the rest
@@ -35,7 +34,7 @@ class _Sent:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-class LangfuseSink:
+class LangfuseSink(LiveSink[_Sent]):
     """A TagSink that writes scores.
 
     Args:
@@ -43,10 +42,12 @@ class LangfuseSink:
         score_name: INTENT_SCORE_NAME.
         intent_names: gives the names of all active intents, for the score config.
         plan: of Langfuse Cloud; bounds deletions.
-        sleep: waits so many seconds.
-        waits_s: seconds between looks at what was written; when they are used up it is sent again.
-        chunk_tags: tags that are written before the first of them is read back.
+        waits: see Waits.
     """
+
+    WAITS_S = WAITS_S
+    CHUNK_TAGS = CHUNK_TAGS
+    _http: LangfuseHttp
 
     def __init__(
         self,
@@ -55,15 +56,10 @@ class LangfuseSink:
         score_name: str = "intent",
         intent_names: Callable[[], Sequence[str]] = tuple,
         plan: str = "self-hosted",
-        sleep: Callable[[float], None] = time.sleep,
-        waits_s: Sequence[float] = WAITS_S,
-        chunk_tags: int = CHUNK_TAGS,
+        **waits: Unpack[Waits],
     ) -> None:
-        self._http = http
+        super().__init__(http, **waits)
         self._name = score_name
-        self._sleep = sleep
-        self._waits_s = waits_s
-        self._chunk_tags = chunk_tags
         self._configs = ScoreConfigs(http, score_name, intent_names)
         self._reader = ScoreReader(http)
         self._server: LangfuseServer | None = None
@@ -74,19 +70,6 @@ class LangfuseSink:
     def target(self) -> str:
         """Host, project and, where it is another one, the name of the score."""
         return target_of(self._http, self._found()) + ("" if self._name == "intent" else f"#{self._name}")
-
-    @property
-    def n_requests(self) -> int:
-        """Requests sent so far."""
-        return self._http.n_requests
-
-    def send(self, tags: Sequence[OutgoingTag]) -> Iterator[SendResult]:
-        """Write the tags as scores and yield what a reader of the server sees of them, a chunk at a time.
-
-        Raises:
-            StopRun: keys or permission; BadInput: a score config that is no use; TryAgain: a server that does not answer.
-        """
-        yield from one_ahead(tags, self._chunk_tags, self._write, self._settle)
 
     def remove(self, trace_ids: Sequence[str]) -> Iterator[str]:
         """Order the deletion of our scores of these traces; a server's worker runs about one in two minutes."""
@@ -165,8 +148,10 @@ class LangfuseSink:
             sent.tags |= sent.open
             again = [score for tag in self._allowed(sent, afresh=True) for score in self._scores(tag)]
             self._write_open(sent, [score for score in again if not _is_seen(score, seen)])
+        said = self._writer.said if self._writer else {}
         for trace_id, tag in sent.tags.items():
-            yield self._result(tag, sent.refused.get(trace_id), is_open=trace_id in sent.open)
+            is_open = trace_id in sent.open
+            yield result_of(tag, sent.refused.get(trace_id) or (said.get(tag.score_id) if is_open else None), is_open=is_open)
 
     def _is_there(self, tag: OutgoingTag, seen: dict[str, ScoreRow]) -> bool:
         return all(_is_seen(score, seen) for score in self._scores(tag))
@@ -192,17 +177,6 @@ class LangfuseSink:
         for page in earlier:
             seen |= self._reader.read(page)
         return seen
-
-    def _result(self, tag: OutgoingTag, refusal: str | None, *, is_open: bool) -> SendResult:
-        said = self._writer.said if self._writer else {}
-        refusal = refusal or (said.get(tag.score_id) if is_open else None)
-        if refusal:
-            return SendResult(tag.trace_id, "refused", refusal, tag.timestamp)
-        if is_open:
-            told = f"Sent {ROUNDS} times; the server took it and does not show it."
-            return SendResult(tag.trace_id, "missing", told, tag.timestamp)
-        is_withdrawn = tag.intent_id is None and tag.value == UNKNOWN
-        return SendResult(tag.trace_id, "withdrawn" if is_withdrawn else "written", timestamp=tag.timestamp)
 
 
 def _is_seen(score: Score, seen: dict[str, ScoreRow]) -> bool:

@@ -4,23 +4,21 @@ What the server shows already is not sent; what it shows otherwise is changed un
 absent or old is sent again. While one chunk becomes visible the next is written.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from functools import cached_property
+from typing import Any, Unpack
 from urllib.parse import urlsplit
 
 from intent_assets.adapters.langsmith_feedback import Feedback, is_run_id, shows
 from intent_assets.adapters.langsmith_http import LangSmithHttp
 from intent_assets.adapters.langsmith_server import LangSmithServer, find_out
-from intent_assets.adapters.live_sink import one_ahead
+from intent_assets.adapters.live_sink import ROUNDS, LiveSink, Waits, result_of
 from intent_assets.contracts import OutgoingTag, SendResult
 
 CHUNK_TAGS = 500
-ROUNDS = 4  # a tag is sent so often at most
+NO_RUN = "Expected the id of a LangSmith run, a UUID; the trace has another id."
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # seconds between looks, 31 in all: feedback goes through a queue
-UNKNOWN = "unknown"
 
 
 @dataclass
@@ -33,99 +31,71 @@ class _Sent:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-class LangSmithSink:
+class LangSmithSink(LiveSink[_Sent]):
     """A TagSink that writes feedback.
 
     Args:
         http: the connection.
         project: name or UUID of the project whose runs are tagged.
         key: INTENT_SCORE_NAME, of the feedback.
-        sleep: waits so many seconds.
-        waits_s: seconds between looks at what was written; when they are used up it is sent again.
-        chunk_tags: tags that are written before the first of them is read back.
+        waits: see Waits.
     """
 
-    def __init__(
-        self,
-        http: LangSmithHttp,
-        *,
-        project: str,
-        key: str = "intent",
-        sleep: Callable[[float], None] = time.sleep,
-        waits_s: Sequence[float] = WAITS_S,
-        chunk_tags: int = CHUNK_TAGS,
-    ) -> None:
-        self._http, self._project, self._key = http, project, key
-        self._sleep, self._waits_s, self._chunk_tags = sleep, waits_s, chunk_tags
-        self._server: LangSmithServer | None = None
+    WAITS_S = WAITS_S
+    CHUNK_TAGS = CHUNK_TAGS
+    _http: LangSmithHttp
+
+    def __init__(self, http: LangSmithHttp, *, project: str, key: str = "intent", **waits: Unpack[Waits]) -> None:
+        super().__init__(http, **waits)
+        self._project, self._key = project, key
 
     @property
     def target(self) -> str:
         """Host, project and, where it is another one, the key."""
         key = "" if self._key == "intent" else f"#{self._key}"
-        return f"langsmith:{urlsplit(self._http.base_url).netloc}/{self._found().project_id}{key}"
+        return f"langsmith:{urlsplit(self._http.base_url).netloc}/{self._server.project_id}{key}"
 
-    @property
-    def n_requests(self) -> int:
-        """Requests sent so far."""
-        return self._http.n_requests
+    @cached_property
+    def _server(self) -> LangSmithServer:
+        return find_out(self._http, self._project)
 
-    def send(self, tags: Sequence[OutgoingTag]) -> Iterator[SendResult]:
-        """Write the tags as feedback and yield what a reader of the server sees of them, a chunk at a time.
+    @cached_property
+    def _feedback(self) -> Feedback:
+        return Feedback(self._http, self._server.project_id, self._key)
 
-        Raises:
-            StopRun: key or permission; BadInput: no LangSmith server, no such project; TryAgain: a server that does not answer.
-        """
-        feedback = Feedback(self._http, self._found().project_id, self._key)
-        yield from one_ahead(tags, self._chunk_tags, partial(self._write_chunk, feedback), partial(self._settle, feedback))
-
-    def _found(self) -> LangSmithServer:
-        if self._server is None:
-            self._server = find_out(self._http, self._project)
-        return self._server
-
-    def _write_chunk(self, feedback: Feedback, tags: Sequence[OutgoingTag]) -> _Sent:
-        sent = _Sent(tags, {tag.trace_id: tag for tag in tags if is_run_id(tag.trace_id)})
-        self._look(feedback, sent)
-        self._write_open(feedback, sent)
+    def _write(self, tags: Sequence[OutgoingTag]) -> _Sent:
+        runs = {tag.trace_id: tag for tag in tags if is_run_id(tag.trace_id)}
+        sent = _Sent(tags, runs, refused={tag.trace_id: NO_RUN for tag in tags if tag.trace_id not in runs})
+        self._look(sent)
+        self._write_open(sent)
         return sent
 
-    def _write_open(self, feedback: Feedback, sent: _Sent) -> None:
-        sent.refused |= feedback.write(list(sent.open.values()), sent.shown)
+    def _write_open(self, sent: _Sent) -> None:
+        sent.refused |= self._feedback.write(list(sent.open.values()), sent.shown)
         sent.open = {trace_id: tag for trace_id, tag in sent.open.items() if trace_id not in sent.refused}
 
-    def _look(self, feedback: Feedback, sent: _Sent) -> None:
+    def _look(self, sent: _Sent) -> None:
         """Read what the server shows, and settle what is right."""
-        sent.shown = feedback.read(list(sent.open.values()))
-        sent.open = {trace_id: tag for trace_id, tag in sent.open.items() if not shows(sent.shown.get(feedback.id_of(tag)), tag)}
+        sent.shown = self._feedback.read(list(sent.open.values()))
+        sent.open = {trace_id: tag for trace_id, tag in sent.open.items() if not shows(sent.shown.get(self._feedback.id_of(tag)), tag)}
 
-    def _settle(self, feedback: Feedback, sent: _Sent) -> Iterator[SendResult]:
+    def _settle(self, sent: _Sent) -> Iterator[SendResult]:
         """Read back and send again until all is there or the rounds are used up; then one result per tag."""
         for n_round in range(1, ROUNDS + 1):
-            self._watch(feedback, sent)
+            self._watch(sent)
             if not sent.open or n_round == ROUNDS:
                 break
-            self._write_open(feedback, sent)
+            self._write_open(sent)
         for tag in sent.tags:
-            yield _result(tag, sent.refused.get(tag.trace_id), is_open=tag.trace_id in sent.open)
+            yield result_of(tag, sent.refused.get(tag.trace_id), is_open=tag.trace_id in sent.open)
 
-    def _watch(self, feedback: Feedback, sent: _Sent) -> None:
+    def _watch(self, sent: _Sent) -> None:
         """Look until all is right, or nothing more becomes so."""
         n_first = len(sent.open)
         for wait_s in (*self._waits_s, None):
             n_before = len(sent.open)
-            self._look(feedback, sent)
+            self._look(sent)
             is_still = n_before < n_first and len(sent.open) == n_before
             if wait_s is None or is_still or not sent.open:
                 return
             self._sleep(wait_s)
-
-
-def _result(tag: OutgoingTag, refusal: str | None, *, is_open: bool) -> SendResult:
-    if not is_run_id(tag.trace_id):
-        return SendResult(tag.trace_id, "refused", "Expected the id of a LangSmith run, a UUID; the trace has another id.")
-    if refusal is not None:
-        return SendResult(tag.trace_id, "refused", refusal)
-    if is_open:
-        return SendResult(tag.trace_id, "missing", f"Sent {ROUNDS} times; the server took it and does not show it.")
-    return SendResult(tag.trace_id, "withdrawn" if tag.intent_id is None and tag.value == UNKNOWN else "written")

@@ -82,6 +82,11 @@ class FilesSource:
         if parts:
             yield _batch(parts, last)
 
+    def has_read(self, day: str, mark: str | None) -> bool:
+        """Whether the mark is the last segment that holds rows of the day."""
+        index = self.zone.index()
+        return day in index.days and index.number(mark) >= index.days[day]
+
     def days(self) -> list[str]:
         """Put down all that is new; return every day that has rows, ascending."""
         self._land(None, _LOCK_WAIT_S)

@@ -5,6 +5,7 @@ Looks and reads are live_source.py's; the two routes are langfuse_observations.p
 """
 
 from typing import Unpack
+from urllib.parse import quote
 
 from intent_assets.adapters.langfuse_http import LangfuseHttp
 from intent_assets.adapters.langfuse_observations import ObservationsRoute
@@ -41,4 +42,4 @@ class LangfuseSource(LiveSource[LangfuseServer]):
         return route(self._http, self._filters, self._own)
 
     def _link(self, row: TraceRow) -> str:
-        return f"{self._http.address.base_url}/project/{self.server.project_id}/traces/{row.trace_id}"
+        return f"{self._http.address.base_url}/project/{self.server.project_id}/traces/{quote(row.trace_id, safe='')}"

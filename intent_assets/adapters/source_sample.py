@@ -41,6 +41,10 @@ class SampleSource:
         self._pin()
         yield from self._files.read(window, mark)
 
+    def has_read(self, day: str, mark: str | None) -> bool:
+        """As FilesSource."""
+        return self._files.has_read(day, mark)
+
     def days(self) -> list[str]:
         """As FilesSource."""
         self._pin()

@@ -1,7 +1,7 @@
 """A LangfuseSource on a stand-in server, and what its reads and looks give as plain values."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,18 +9,14 @@ import httpx
 from intent_assets.adapters.langfuse_http import LangfuseAddress, LangfuseHttp
 from intent_assets.adapters.langfuse_rows import Filters
 from intent_assets.adapters.source_langfuse import LangfuseSource
-from intent_assets.contracts import Progress, SourceBatch
-from intent_assets.intents.days import day_window, local_day
+from intent_assets.contracts import Progress
+from intent_assets.intents.days import local_day
 from intent_assets.intents.raw_traces import parse_rows
+from intent_assets_tests.adapters.live_reader import NOON, OVERLAP, no_sleep
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 
-OVERLAP = timedelta(minutes=15)
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
-NOON_DAY = local_day(NOON, "UTC")
-
-
-def no_sleep(seconds: float) -> None:
-    """Wait for nothing."""
+TRACES = "GET /api/public/traces"
+OBSERVATIONS = "GET /api/public/v2/observations"
 
 
 def connection(server: LangfuseStandIn, **options: Any) -> LangfuseHttp:
@@ -47,20 +43,6 @@ def source_on(server: LangfuseStandIn, filters: Filters | None = None, **options
     return source_of(connection(server), filters, **options)
 
 
-def batches(source: LangfuseSource, day: str = NOON_DAY, mark: str | None = None) -> list[SourceBatch]:
-    return list(source.read(day_window(day, "UTC"), mark))
-
-
-def rows_of(source: LangfuseSource, day: str = NOON_DAY, mark: str | None = None) -> dict[str, dict[str, Any]]:
-    """What a read gives, by trace id; the last row of an id counts, as in the store."""
-    return {row["trace_id"]: row for batch in batches(source, day, mark) for row in batch.traces.to_pylist()}
-
-
-def whole(source: LangfuseSource) -> dict[str, dict[str, Any]]:
-    """All days that a first look finds."""
-    return {key: row for day in source.look(None).days for key, row in rows_of(source, day).items()}
-
-
 def trace(trace_id: str, minutes: float = 0, **fields: Any) -> dict[str, Any]:
     """A trace some minutes after noon."""
     return {"id": trace_id, "timestamp": NOON + timedelta(minutes=minutes), "input": f"hello {trace_id}", **fields}
@@ -74,3 +56,8 @@ def send_scores(server: LangfuseStandIn, *scores: Mapping[str, Any], at: datetim
     ]
     answer = httpx.post(f"{server.url}/api/public/ingestion", auth=(server.public_key, server.secret_key), json={"batch": events})
     assert answer.status_code == 207
+
+
+def asked(server: LangfuseStandIn, route: str) -> list[str]:
+    """What was asked of a route, oldest first."""
+    return [served.query for served in server.state.served if served.route == route]

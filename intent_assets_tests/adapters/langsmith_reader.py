@@ -7,19 +7,20 @@ from typing import Any
 from intent_assets.adapters.langsmith_http import LangSmithAddress, LangSmithHttp
 from intent_assets.adapters.langsmith_rows import EVERY_RUN, RunFilters
 from intent_assets.adapters.source_langsmith import LangSmithSource
-from intent_assets.contracts import OutgoingTag, Progress, SourceBatch
-from intent_assets.intents.days import day_window, local_day
+from intent_assets.contracts import OutgoingTag, Progress
+from intent_assets.intents.days import local_day
 from intent_assets.intents.raw_traces import parse_rows
+from intent_assets_tests.adapters.live_reader import NOON, OVERLAP, no_sleep
 from intent_assets_tests.loopback.langsmith import LangSmithStandIn
 from intent_assets_tests.loopback.langsmith_traffic import SentRun, uuid_of
 
-OVERLAP = timedelta(minutes=15)
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
-NOON_DAY = local_day(NOON, "UTC")
+PROFILES = ("v2", "old")
+NEW, OLD = "POST /api/v2/runs/query", "POST /runs/query"
 
 
-def no_sleep(seconds: float) -> None:
-    """Wait for nothing."""
+def n_queries(server: LangSmithStandIn) -> int:
+    """Run queries that the server answered."""
+    return server.counts()[NEW] + server.counts()[OLD]
 
 
 def connection(server: LangSmithStandIn, *, key: str | None = None, workspace: str | None = None, **options: Any) -> LangSmithHttp:
@@ -51,20 +52,6 @@ def source_of(
 
 def source_on(server: LangSmithStandIn, **options: Any) -> LangSmithSource:
     return source_of(connection(server), **options)
-
-
-def batches(source: LangSmithSource, day: str = NOON_DAY, mark: str | None = None) -> list[SourceBatch]:
-    return list(source.read(day_window(day, "UTC"), mark))
-
-
-def rows_of(source: LangSmithSource, day: str = NOON_DAY, mark: str | None = None) -> dict[str, dict[str, Any]]:
-    """What a read gives, by trace id; the last row of an id counts, as in the store."""
-    return {row["trace_id"]: row for batch in batches(source, day, mark) for row in batch.traces.to_pylist()}
-
-
-def whole(source: LangSmithSource) -> dict[str, dict[str, Any]]:
-    """All days that a first look finds."""
-    return {key: row for day in source.look(None).days for key, row in rows_of(source, day).items()}
 
 
 def run(name: str, /, minutes: float = 0, **fields: Any) -> SentRun:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
@@ -75,6 +76,20 @@ def test_retry_after_is_waited_for(serve: Serve) -> None:
     http, slept = connected(serve((429, {"Retry-After": "7"}, b"slow down"), HEALTHY))
     assert http.get("/health") == {"version": "4.16.0"}
     assert slept == [7.0]
+
+
+def test_retry_after_may_be_a_date_by_the_servers_clock(serve: Serve) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=5)
+    headers = {"Date": format_datetime(ahead, usegmt=True), "Retry-After": format_datetime(ahead + timedelta(seconds=20), usegmt=True)}
+    http, slept = connected(serve((429, headers, b"slow down"), HEALTHY))
+    assert http.get("/health") == {"version": "4.16.0"}
+    assert slept == [pytest.approx(20, abs=2)]
+
+
+def test_a_redirect_is_told_with_its_target_and_not_followed(serve: Serve) -> None:
+    http, _ = connected(serve((308, {"Location": "https://example.com/api?key=1"}, b"")))
+    with pytest.raises(BadInput, match=r"redirect \(308\) to https://example.com/api\. Set LANGFUSE_BASE_URL"):
+        http.get("/health")
 
 
 def test_a_wait_of_a_day_is_not_waited_for(serve: Serve) -> None:

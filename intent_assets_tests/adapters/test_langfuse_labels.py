@@ -13,7 +13,8 @@ from intent_assets.adapters.langfuse_scores import SCORES_V2, SCORES_V3
 from intent_assets.errors import BadInput, StopRun
 from intent_assets.intents.trace_text import read_input
 from intent_assets.label_contracts import CorrectionSource, PeopleSaid
-from intent_assets_tests.adapters.langfuse_reader import connection, no_sleep
+from intent_assets_tests.adapters.langfuse_reader import connection
+from intent_assets_tests.adapters.live_reader import no_sleep
 from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 

@@ -13,7 +13,7 @@ from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, Para
 from intent_assets.adapters.langfuse_queue import QUEUES, AnnotationQueue
 from intent_assets.adapters.store import open_store
 from intent_assets.contracts import Store
-from intent_assets.errors import BadInput, StopRun
+from intent_assets.errors import BadInput, StopRun, TryAgain
 from intent_assets.intents.taxonomy import from_names
 from intent_assets.intents.taxonomy_versions import save_taxonomy
 from intent_assets.intents.to_review import to_review
@@ -103,6 +103,36 @@ def test_a_server_without_queues_is_told() -> None:
 
     with LangfuseStandIn("v3") as server, pytest.raises(BadInput, match="expected a server with annotation queues, came 404"):
         queue_on(server, http=Old(connection(server).address)).members()
+
+
+def test_a_queue_that_goes_away_is_told_and_made_anew() -> None:
+    with LangfuseStandIn("v4") as server:
+        queue = queue_on(server)
+        list(queue.add(["a"]))
+        server.state.objects.queues.clear()
+        server.state.objects.queue_items.clear()
+        with pytest.raises(TryAgain, match="'doubtful' went away"):
+            queue.members()
+        with pytest.raises(TryAgain, match="'doubtful' went away"):
+            list(queue.add(["b"]))
+        assert list(queue_on(server).add(["b"])) == ["b"]
+
+
+def test_a_twin_that_somebody_took_out_first_is_no_fault() -> None:
+    class Slow(LangfuseHttp):
+        """Somebody else takes the item out in between."""
+
+        def send(self, method: str, path: str, body: object, **more: Any) -> Any:
+            if method == "DELETE":
+                super().send(method, path, body, **more)
+            return super().send(method, path, body, **more)
+
+    with LangfuseStandIn("v4") as server:
+        list(queue_on(server).add(["a"]))
+        (queue,) = server.state.objects.queues.values()
+        server.set_faults(FaultPlan(script={f"POST {QUEUES}/{queue['id']}/items": [None, "drop_after"]}))
+        list(queue_on(server, http=Slow(connection(server).address, sleep=lambda seconds: None)).add(["b"]))
+        assert items(server) == {"a": 1, "b": 1}
 
 
 def test_wrong_keys_end_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from intent_assets.adapters import langfuse_seed
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute
+from intent_assets.adapters.langfuse_scores import INGESTION
 from intent_assets.adapters.langfuse_seed import send_rows, span_of, traces_there
 from intent_assets.adapters.langfuse_server import find_out
 from intent_assets.commands import seed
@@ -18,7 +19,8 @@ from intent_assets.intents.raw_traces import parse_rows
 from intent_assets.partitions import yesterday
 from intent_assets.resources import utc_now
 from intent_assets.settings import read_settings
-from intent_assets_tests.adapters.langfuse_reader import connection, source_on, trace, whole
+from intent_assets_tests.adapters.langfuse_reader import connection, source_on, trace
+from intent_assets_tests.adapters.live_reader import whole
 from intent_assets_tests.conftest import Command
 from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
@@ -93,6 +95,19 @@ def test_bodies_are_bounded_and_halved_where_they_are_too_large(monkeypatch: pyt
         assert sum(send_rows(http, some)) == 100
         assert len(whole(source_on(server))) == 100
     assert max(bodies) < 21_000
+
+
+def test_scores_refused_as_too_large_are_halved_too() -> None:
+    some = sample_rows(SETTINGS)[:40]
+    with LangfuseStandIn("v4", faults=FaultPlan(script={f"POST {INGESTION}": ["too_large"]})) as server:
+        assert sum(send_rows(connection(server), some)) == 40
+        assert len(server.scores()) == sum(len(row.get("scores") or {}) for row in some)
+
+
+def test_scores_that_the_server_refuses_are_told() -> None:
+    row = {**sample_rows(SETTINGS)[0], "scores": {"helpful": "very"}}
+    with LangfuseStandIn("v4") as server, pytest.raises(BadInput, match=r"refused 1 of the sample's scores.*helpful"):
+        list(send_rows(connection(server), [row]))
 
 
 def test_a_server_that_takes_no_traces_is_told() -> None:

@@ -12,7 +12,8 @@ from intent_assets.adapters.sink_langsmith import LangSmithSink
 from intent_assets.errors import BadInput
 from intent_assets.intents.trace_text import read_input
 from intent_assets.label_contracts import CorrectionSource
-from intent_assets_tests.adapters.langsmith_reader import NOON, connection, run, tag
+from intent_assets_tests.adapters.langsmith_reader import connection, run, tag
+from intent_assets_tests.adapters.live_reader import NOON
 from intent_assets_tests.loopback.langsmith import LangSmithStandIn
 
 KNOWN = ("refund", "Track parcel")

@@ -11,7 +11,8 @@ from intent_assets.adapters.live_positions import MAX_SEEN, looked_at
 from intent_assets.adapters.source_langfuse import LangfuseSource
 from intent_assets.errors import TryAgain
 from intent_assets.intents.days import day_window, local_day
-from intent_assets_tests.adapters.langfuse_reader import NOON, NOON_DAY, OVERLAP, connection, source_of, source_on, trace
+from intent_assets_tests.adapters.langfuse_reader import connection, source_of, source_on, trace
+from intent_assets_tests.adapters.live_reader import NOON, NOON_DAY, OVERLAP
 from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 

@@ -4,12 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.responses import HTMLResponse
 
-from intent_assets.adapters.langsmith_feedback import feedback_id
+from intent_assets.adapters.http_json import NoSuchRoute, Params
+from intent_assets.adapters.langsmith_feedback import Feedback, feedback_id
+from intent_assets.adapters.langsmith_http import LangSmithHttp
 from intent_assets.adapters.sink_langsmith import LangSmithSink
 from intent_assets.contracts import OutgoingTag, SendResult
-from intent_assets.errors import StopRun, TryAgain
-from intent_assets_tests.adapters.langsmith_reader import connection, no_sleep, run, said, tag
+from intent_assets.errors import BadInput, StopRun, TryAgain
+from intent_assets_tests.adapters.langsmith_reader import connection, run, said, tag
+from intent_assets_tests.adapters.live_reader import no_sleep
 from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langsmith import LangSmithStandIn
 from intent_assets_tests.loopback.langsmith_traffic import synthetic_runs
@@ -194,3 +198,25 @@ def test_requests_are_counted() -> None:
         sink = sink_on(server)
         list(sink.send([tag(one.id) for one in runs]))
         assert sink.n_requests == sum(server.counts().values()) == 3 + 1 + 10 + 1
+
+
+def test_a_server_without_a_route_for_feedback_is_told() -> None:
+    class Deaf(LangSmithHttp):
+        def get(self, path: str, params: Params | None = None) -> Any:
+            if path == "/feedback":
+                raise NoSuchRoute(f"GET {path}")
+            return super().get(path, params)
+
+    with LangSmithStandIn(runs=[run("t1")]) as server:
+        sink = LangSmithSink(Deaf(connection(server).address, sleep=no_sleep), project="demo", sleep=no_sleep)
+        with pytest.raises(BadInput, match=r"LANGSMITH_ENDPOINT.*expected a route that lists feedback, came 404"):
+            list(sink.send([tag(run("t1").id)]))
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_a_proxy_that_answers_html_midway_ends_it_instead_of_refusing_every_tag(status: int) -> None:
+    with LangSmithStandIn(runs=[run("t1")]) as server:
+        feedback = Feedback(connection(server), server.project_id, "intent")
+        server.answer_with(HTMLResponse("<html>Please log in</html>", status))
+        with pytest.raises(BadInput, match=f"LANGSMITH_ENDPOINT=.*came status {status}, text/html"):
+            feedback.write([tag(run("t1").id)], {})

@@ -9,24 +9,13 @@ from typing import Any
 
 import pytest
 
-from intent_assets.adapters import langfuse_observations, langfuse_traces
+from intent_assets.adapters import langfuse_observations
 from intent_assets.adapters.langfuse_http import Params
-from intent_assets.adapters.langfuse_rows import Filters
 from intent_assets.contracts import DayWindow
-from intent_assets.errors import BadInput, StopRun, TryAgain
+from intent_assets.errors import StopRun
 from intent_assets.intents.days import day_window, local_day
-from intent_assets_tests.adapters.langfuse_reader import (
-    NOON,
-    NOON_DAY,
-    batches,
-    connection,
-    rows_of,
-    send_scores,
-    source_of,
-    source_on,
-    trace,
-    whole,
-)
+from intent_assets_tests.adapters.langfuse_reader import OBSERVATIONS, asked, connection, send_scores, source_of, source_on, trace
+from intent_assets_tests.adapters.live_reader import NOON, NOON_DAY, batches, rows_of, whole
 from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 from intent_assets_tests.loopback.langfuse_traffic import synthetic_traces
@@ -34,20 +23,6 @@ from intent_assets_tests.loopback.langfuse_traffic import synthetic_traces
 PROFILES = ("v3", "v4", "v4_dual", "v4_new", "cloud")
 # Generation 3 lists no tokens and no levels with its traces, and counts what follows a second root as latency.
 V3_LACKS = {"n_tokens", "error"}
-OBSERVATIONS = "GET /api/public/v2/observations"
-
-
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(langfuse_observations, "ROWS", 10)
-    monkeypatch.setattr(langfuse_observations, "FEWER_ROWS", 5)
-    monkeypatch.setattr(langfuse_observations, "SCORE_ROWS", 7)
-    monkeypatch.setattr(langfuse_traces, "ROWS", 5)
-    monkeypatch.setattr(langfuse_traces, "PAGES_AT_ONCE", 2)
-
-
-def asked(server: LangfuseStandIn, route: str) -> list[str]:
-    return [served.query for served in server.state.served if served.route == route]
 
 
 def test_every_profile_gives_the_same_traces() -> None:
@@ -105,7 +80,7 @@ def test_a_trace_has_all_its_columns(profile: str) -> None:
     assert (plain["user_id"], plain["session_id"], plain["scores"], plain["error"]) == (None, None, [], None)
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 @pytest.mark.parametrize("profile", ["v3", "v4"])
 def test_scores_and_costs_find_their_traces_over_many_pages(profile: str) -> None:
     with LangfuseStandIn(profile, traces=[trace(f"t{n}", n, cost_usd=n / 100) for n in range(60)]) as server:
@@ -117,7 +92,7 @@ def test_scores_and_costs_find_their_traces_over_many_pages(profile: str) -> Non
     assert {key: row["cost_usd"] for key, row in rows.items()} == {f"t{n}": n / 100 for n in range(60)}
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 @pytest.mark.parametrize("counts", [True, False])
 def test_the_echo_of_our_own_scores_is_not_paged_through(counts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with LangfuseStandIn("v4", traces=[trace(f"t{n}", n) for n in range(60)]) as server:
@@ -141,7 +116,7 @@ def test_the_echo_of_our_own_scores_is_not_paged_through(counts: bool, monkeypat
         assert (server.counts()["GET /api/public/v3/scores"] <= 2) is counts
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 def test_a_trace_of_several_roots_is_the_first_wherever_its_rows_stand() -> None:
     pairs = [trace(f"t{n}", n, latency_ms=30 * 60 * 1000, form="two_roots") for n in range(30)]  # the second root comes 30 minutes later
     with LangfuseStandIn("v4", traces=pairs) as server:
@@ -162,7 +137,7 @@ def test_a_span_sent_twice_is_one_trace_and_a_copy_of_the_trace_object_counts_la
         assert rows_of(source_on(server))["d"]["text"] == "hello d"
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 @pytest.mark.parametrize(("profile", "route"), [("v3", "GET /api/public/traces"), ("v4", OBSERVATIONS)])
 def test_a_read_that_was_cut_off_goes_on_and_reads_no_page_twice(profile: str, route: str) -> None:
     with LangfuseStandIn(profile, traces=[trace(f"t{n}", n) for n in range(45)]) as server:
@@ -209,7 +184,7 @@ class Steps:
         yield advance
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 @pytest.mark.parametrize("profile", ["v3", "v4"])
 def test_progress_is_shown_in_minutes_of_the_day(profile: str) -> None:
     steps = Steps()
@@ -237,41 +212,6 @@ def test_an_empty_day_still_gives_a_batch(profile: str) -> None:
         assert batches(source_on(server), mark=only.mark)[-1].traces.num_rows == 0
 
 
-@pytest.mark.parametrize("profile", ["v3", "v4"])
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
-        (Filters(environments=("staging", "test")), {"b", "c"}),
-        (Filters(names=("billing",)), {"b"}),
-        (Filters(names=("billing", "chat")), {"b", "c"}),
-        (Filters(tags=("x", "y")), {"a", "c"}),
-        (Filters(tags=("x",)), {"a"}),
-        (Filters(users=("u1",)), {"a"}),
-        (Filters(users=("u1", "u2"), environments=("production",)), {"a"}),
-    ],
-)
-def test_filters_keep_what_is_asked_for(profile: str, filters: Filters, expected: set[str]) -> None:
-    sent = [
-        trace("a", 0, user_id="u1", tags=("x",), name="support"),
-        trace("b", 1, user_id="u2", environment="staging", name="billing"),
-        trace("c", 2, tags=("y", "z"), environment="test", name="chat"),
-    ]
-    with LangfuseStandIn(profile, traces=sent) as server:
-        source = source_on(server, filters)
-        assert set(rows_of(source)) == expected
-        look = source.look(None)
-        assert look.days == (NOON_DAY,)
-
-
-def test_a_mark_or_cursor_of_other_filters_of_another_project_or_of_files_counts_as_none() -> None:
-    with LangfuseStandIn("v4", traces=[trace("a"), trace("b", 60)]) as server:
-        narrow = source_on(server, Filters(users=("nobody",)))
-        mark, cursor = batches(narrow)[-1].mark, narrow.look(None).cursor
-        for other in (mark, cursor, "7", "not JSON", '{"of": "x"}'):
-            assert set(rows_of(source_on(server), mark=other)) == {"a", "b"}
-            assert source_on(server).look(other).days == (NOON_DAY,)
-
-
 def test_few_requests_for_many_traces() -> None:
     day_start = NOON.replace(hour=0)
     sent = [{"id": f"t{n}", "timestamp": day_start + timedelta(seconds=n * 15), "input": "hello"} for n in range(5000)]
@@ -281,22 +221,15 @@ def test_few_requests_for_many_traces() -> None:
         assert http.n_requests <= 4 + 5 + 6 + 1  # finding out, roots, costs, scores
 
 
-def test_a_server_that_cannot_give_a_thousand_texts_gives_a_hundred() -> None:
-    with LangfuseStandIn("v4", traces=[trace(f"t{n}", n) for n in range(150)]) as server:
-        server.set_faults(FaultPlan(script={OBSERVATIONS: [None, "too_large"]}))
-        assert len(rows_of(source_on(server))) == 150
-        assert sum("limit=100&" in f"{query}&" for query in asked(server, OBSERVATIONS)) == 2
-
-
 @pytest.mark.parametrize("profile", ["v3", "v4"])
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 def test_faults_lose_nothing(profile: str) -> None:
     with LangfuseStandIn(profile, traces=[trace(f"t{n}", n) for n in range(200)], faults=FaultPlan(share=0.2, slow_s=0.0)) as server:
         assert len(rows_of(source_on(server))) == 200
         assert server.faults
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.mark.usefixtures("small_langfuse_pages")
 def test_revoked_keys_end_the_read_and_what_was_read_can_be_kept() -> None:
     with LangfuseStandIn("v4", traces=[trace(f"t{n}", n) for n in range(30)]) as server:
         reading = source_on(server).read(window(), None)
@@ -310,17 +243,6 @@ def test_revoked_keys_end_the_read_and_what_was_read_can_be_kept() -> None:
         assert first.traces.num_rows + sum(batch.traces.num_rows for batch in rest) == 30
 
 
-def test_a_server_that_changes_its_generation_is_asked_anew() -> None:
-    with LangfuseStandIn("v3", traces=[trace("a")]) as old, LangfuseStandIn("v4", traces=[trace("a"), trace("b", 1)]) as new:
-        source = source_on(old)
-        cursor, mark = source.look(None).cursor, batches(source)[-1].mark
-        old.state.profile = new.state.profile
-        with pytest.raises(TryAgain, match="Run again"):
-            batches(source, mark=mark)
-        assert set(rows_of(source, mark=mark)) == {"a"}
-        assert source_on(old).look(cursor).days == ()
-
-
 def test_a_project_without_traces_has_no_days() -> None:
     with LangfuseStandIn("v4") as server:
         source = source_on(server)
@@ -330,8 +252,17 @@ def test_a_project_without_traces_has_no_days() -> None:
         assert source.look(look.cursor).days == (local_day(datetime.now(UTC), "UTC"),)
 
 
-def test_what_is_not_langfuse_is_refused_at_once() -> None:
-    with LangfuseStandIn("v4") as server:
-        server.state.profile = type(server.state.profile)("old", "2.9.0", has_traces=True, has_observations=False)
-        with pytest.raises(BadInput, match=r"expected 3\.100 or later"):
-            source_on(server).look(None)
+def test_scores_with_long_ids_and_ids_with_commas_are_joined_in_addresses_that_proxies_take() -> None:
+    ids = [f"{n:03d}-{'x' * 250}" for n in range(60)] + ["ada,2026", "ü,/?"]
+    with LangfuseStandIn("v3", traces=[trace("a")]) as server:
+        send_scores(server, *({"id": one, "traceId": "a", "name": f"s{n}", "value": n} for n, one in enumerate(ids)))
+        (row,) = rows_of(source_on(server)).values()
+        queries = asked(server, "GET /api/public/v2/scores")
+    assert dict(row["scores"]) == {f"s{n}": float(n) for n in range(62)}
+    assert max(map(len, queries)) < 8_000
+
+
+def test_a_link_holds_an_id_of_any_characters() -> None:
+    with LangfuseStandIn("v4", traces=[trace("a/b?c")]) as server:
+        (row,) = rows_of(source_on(server)).values()
+        assert row["url"] == f"{server.url}/project/{source_on(server).server.project_id}/traces/a%2Fb%3Fc"

@@ -6,20 +6,15 @@ It answers as recorded servers do; what it keeps is in memory and gone when it s
 """
 
 import argparse
-import asyncio
-import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import uvicorn
 from starlette.middleware.gzip import GZipMiddleware
 
-from intent_assets_tests.loopback.faults import Fault, FaultPlan, Faulty
+from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langfuse_app import LangfuseApp
 from intent_assets_tests.loopback.langfuse_profiles import PLANS, PROFILES
 from intent_assets_tests.loopback.langfuse_score_bodies import shown_v3
@@ -28,11 +23,10 @@ from intent_assets_tests.loopback.langfuse_state import PUBLIC_KEY, SECRET_KEY, 
 from intent_assets_tests.loopback.langfuse_traces import Observation, TraceRecord
 from intent_assets_tests.loopback.langfuse_traffic import SentTrace, rows_of, sent_trace, synthetic_traces
 from intent_assets_tests.loopback.langfuse_wire import Json
+from intent_assets_tests.loopback.server import LoopbackServer
 
-GIVE_UP_S = 10.0
 
-
-class LangfuseStandIn:
+class LangfuseStandIn(LoopbackServer):
     """A server for a `with` block: `url` and keys to reach it, methods to fill it and to look inside."""
 
     public_key = PUBLIC_KEY
@@ -56,43 +50,14 @@ class LangfuseStandIn:
         timing = Timing(timedelta(milliseconds=delay_ms), timedelta(seconds=delete_interval_s), timedelta(seconds=merge_after_s))
         self.state = State(PROFILES[profile], timing, plan)
         self.sent: dict[str, SentTrace] = {}  # what was filled in, with the intents, by trace id
-        self._faulty = Faulty(GZipMiddleware(LangfuseApp(self.state, stuck_after_413=stuck_after_413)), faults or FaultPlan())
-        self._port = port
+        super().__init__(GZipMiddleware(LangfuseApp(self.state, stuck_after_413=stuck_after_413)), faults=faults, port=port)
         now = self.state.clock.now()
         self.add_traces(synthetic_traces(traces, now, days=days, seed=seed) if isinstance(traces, int) else traces)
-
-    @property
-    def url(self) -> str:
-        """Where the server listens."""
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def env(self) -> dict[str, str]:
         """What a client reads from its environment."""
         return {"LANGFUSE_BASE_URL": self.url, "LANGFUSE_PUBLIC_KEY": self.public_key, "LANGFUSE_SECRET_KEY": self.secret_key}
-
-    def __enter__(self) -> Self:
-        """Listen on a free port of this machine and serve in a thread."""
-        # Named TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
-        config = uvicorn.Config(self._faulty, log_level="error", access_log=False, lifespan="off", ws="none", timeout_keep_alive=60)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([listener])), daemon=True)
-        self._thread.start()
-        give_up = time.monotonic() + GIVE_UP_S
-        while not self._server.started:
-            if time.monotonic() > give_up:
-                raise TimeoutError(f"no server after {GIVE_UP_S:.0f} s")
-            time.sleep(0.005)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop at once, whatever requests are open."""
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(GIVE_UP_S)
 
     def add_traces(self, traces: Iterable[SentTrace | Mapping[str, Any]], *, arrive_now: bool = False) -> list[str]:
         """Put traces in; rows are there at once, written when they happened, or now (with the server's delay).
@@ -157,15 +122,6 @@ class LangfuseStandIn:
     def counts(self) -> Counter[str]:
         """Answered requests per route, e.g. `counts()["GET /api/public/v2/observations"]`; cut ones are in `faults`."""
         return self.state.counts()
-
-    @property
-    def faults(self) -> list[Fault]:
-        """The faults that happened, in order."""
-        return list(self._faulty.happened)
-
-    def set_faults(self, plan: FaultPlan) -> None:
-        """Follow another plan from now on."""
-        self._faulty.plan = plan
 
     def scores(self, *, name: str | None = None, trace_id: str | None = None) -> list[Json]:
         """Scores as a reader of /v3/scores sees them now, all fields."""

@@ -7,28 +7,21 @@ leave open can be set (`rewrites`). Tests run that SDK against it. What it keeps
 """
 
 import argparse
-import asyncio
-import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
-import uvicorn
-
-from intent_assets_tests.loopback.faults import Fault, FaultPlan, Faulty
+from intent_assets_tests.loopback.faults import FaultPlan
 from intent_assets_tests.loopback.langsmith_app import LangSmithApp
 from intent_assets_tests.loopback.langsmith_state import API_KEY, PROFILES, PROJECT, Json, Rewrites, State, spelled
 from intent_assets_tests.loopback.langsmith_traffic import SentRun, rows_of, sent_run, synthetic_runs
+from intent_assets_tests.loopback.server import LoopbackServer
 
-GIVE_UP_S = 10.0
 
-
-class LangSmithStandIn:
+class LangSmithStandIn(LoopbackServer):
     """A server for a `with` block: `url` and key to reach it, methods to fill it and to look inside.
 
     Args:
@@ -61,45 +54,15 @@ class LangSmithStandIn:
     ) -> None:
         self.state = State(PROFILES[profile], timedelta(milliseconds=delay_ms), rewrites, limited)
         self.sent: dict[str, SentRun] = {}  # what was filled in, with the intents, by run id
-        self._faulty = Faulty(LangSmithApp(self.state), faults or FaultPlan())
-        self._port = port
+        super().__init__(LangSmithApp(self.state), faults=faults, port=port, date_header=False)
         self.project_id = self.state.add_project(PROJECT)
         now = self.state.clock.now()
         self.add_runs(synthetic_runs(runs, now, days=days, seed=seed) if isinstance(runs, int) else runs)
 
     @property
-    def url(self) -> str:
-        """Where the server listens."""
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
     def env(self) -> dict[str, str]:
         """What a client reads from its environment."""
         return {"LANGSMITH_ENDPOINT": self.url, "LANGSMITH_API_KEY": self.api_key}
-
-    def __enter__(self) -> Self:
-        """Listen on a free port of this machine and serve in a thread."""
-        # Named TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
-        settings: Json = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none", "timeout_keep_alive": 60}
-        config = uvicorn.Config(self._faulty, date_header=False, **settings)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([listener])), daemon=True)
-        self._thread.start()
-        give_up = time.monotonic() + GIVE_UP_S
-        while not self._server.started:
-            if time.monotonic() > give_up:
-                raise TimeoutError(f"no server after {GIVE_UP_S:.0f} s")
-            time.sleep(0.005)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop at once, whatever requests are open."""
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(GIVE_UP_S)
 
     def add_runs(self, runs: Iterable[SentRun | Mapping[str, Any]], project_id: str | None = None) -> list[str]:
         """Put runs in; they are there at once."""
@@ -174,15 +137,6 @@ class LangSmithStandIn:
     def counts(self) -> Counter[str]:
         """Answered requests per route, e.g. `counts()["POST /feedback"]`; cut ones are in `faults`."""
         return self.state.counts()
-
-    @property
-    def faults(self) -> list[Fault]:
-        """The faults that happened, in order."""
-        return list(self._faulty.happened)
-
-    def set_faults(self, plan: FaultPlan) -> None:
-        """Follow another plan from now on."""
-        self._faulty.plan = plan
 
 
 def main() -> None:
