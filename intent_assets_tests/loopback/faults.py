@@ -62,7 +62,7 @@ class Faulty:
     """An application whose requests sometimes fail as planned; `happened` says which did."""
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
-        self._app = app
+        self.app = app
         self.plan = plan
         self.happened: list[Fault] = []
         self._seen: Counter[str] = Counter()
@@ -73,7 +73,7 @@ class Faulty:
         """Serve one request, or fail it."""
         kind = self._choose(scope["method"], scope["path"]) if scope["type"] == "http" else None
         if kind is None:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         self.happened.append(Fault(scope["method"], scope["path"], kind))
         await self._fail(kind, scope, receive, send)
@@ -112,14 +112,14 @@ class Faulty:
             await _drained(receive)
             await _cut(send)
         elif kind == DROP_AFTER:
-            await self._app(scope, receive, _swallow)
+            await self.app(scope, receive, _swallow)
             await _cut(send)
         elif kind == HALF:
-            await self._app(scope, receive, _Half(send))
+            await self.app(scope, receive, _Half(send))
         else:
             if kind == SLOW:
                 await asyncio.sleep(self.plan.slow_s)
-            await self._app({**scope, LOSE_WRITES: kind == LOST}, receive, send)
+            await self.app({**scope, LOSE_WRITES: kind == LOST}, receive, send)
 
     def _refusal(self, kind: str) -> Response:
         if kind == BUSY:
