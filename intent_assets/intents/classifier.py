@@ -132,6 +132,7 @@ def fit(
     texts: Sequence[str] | None = None,
     seed: int,
     groups: Sequence[object] | None = None,
+    stands_for: npt.ArrayLike | None = None,
     about: About | None = None,
     aims: Aims | None = None,
 ) -> FittedClassifier:
@@ -145,13 +146,15 @@ def fit(
         seed: fixes folds and samples; equal input and seed give an equal classifier.
         groups: (n,) rows with an equal value stay on one side of every split, e.g. the hash of the text; None groups
             rows with equal vectors.
+        stands_for: (n,) how many traces of the traffic each row is like; cut-offs are chosen and quality is told for the traffic, not
+            for the rows, which may have been chosen for being doubtful. None: the rows are like the traffic.
         about: model id, names and kinds to carry along.
         aims: what the cut-offs are chosen for.
 
     Raises:
         BadInput: no rows, or rows that do not fit together.
     """
-    ids, rows, kept = training_rows(vectors, intent_ids, weights, groups, texts)
+    ids, rows, kept = training_rows(vectors, intent_ids, weights, groups, texts, stands_for)
     given = (about.names if about else None) or {}
     warnings = warnings_of(rows, tuple(given.get(intent, intent) for intent in ids))
     if len(rows) > MAX_TRAINING_ROWS:

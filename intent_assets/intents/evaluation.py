@@ -86,6 +86,7 @@ def evaluate(
     labels: Sequence[str],
     cut_offs: tuple[float, float],
     warnings: Sequence[str] = (),
+    shares: Reals | None = None,
 ) -> Evaluation:
     """Compare predictions with the truth.
 
@@ -96,6 +97,7 @@ def evaluate(
         labels: intents in the order wanted; true intents not among them are appended and count as wrong.
         cut_offs: (min_confidence, min_in_scope) in force, for the record.
         warnings: passed on.
+        shares: (n,) how much of the traffic each row is like: all shares are of the traffic then, not of the rows. None: equally much.
 
     Raises:
         BadInput: the lengths differ.
@@ -106,25 +108,26 @@ def evaluate(
     truth = [intent for intent in true_ids if intent is not None]
     guess = [intent for intent, is_in in zip(predictions.intent_ids, inside, strict=True) if is_in]
     names = list(dict.fromkeys([*labels, *truth, *guess]))
+    like = np.ones(len(inside)) if shares is None else shares
     confusion = confusion_matrix(truth, guess, names)
-    intents = _intent_scores(confusion, names)
+    intents = _intent_scores(truth, guess, names, like[inside])
     correct = np.array([a == b for a, b in zip(truth, guess, strict=True)], dtype=bool)
     tagged = ~decisions.abstained[inside]
     outside = decisions.abstained[~inside]
     return Evaluation(
         n=len(truth),
-        accuracy=_share(correct),
+        accuracy=_share(correct, like[inside]),
         macro_f1=_mean([score.f1 for score in intents if score.support]),
-        coverage=_share(tagged),
-        precision_tagged=_share(correct[tagged]),
-        ece=calibration_error(predictions.confidence[inside], correct),
+        coverage=_share(tagged, like[inside]),
+        precision_tagged=_share(correct[tagged], like[inside][tagged]),
+        ece=calibration_error(predictions.confidence[inside], correct, like[inside]),
         intents=intents,
         labels=tuple(names),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         min_confidence=cut_offs[0],
         min_in_scope=cut_offs[1],
         n_out_of_scope=len(outside),
-        out_of_scope_recall=_share(outside) if len(outside) else None,
+        out_of_scope_recall=_share(outside, like[~inside]) if len(outside) else None,
         warnings=tuple(warnings),
     )
 
@@ -137,27 +140,35 @@ def confusion_matrix(truth: Sequence[str], guess: Sequence[str], names: Sequence
     return counts
 
 
-def calibration_error(confidence: Reals, correct: npt.NDArray[np.bool_], n_bins: int = ECE_BINS) -> float:
-    """Return the mean gap between confidence and accuracy over bins of equal size, 0 to 1; 0 without rows."""
+def calibration_error(confidence: Reals, correct: npt.NDArray[np.bool_], shares: Reals | None = None, n_bins: int = ECE_BINS) -> float:
+    """Return the mean gap between confidence and accuracy over bins of equally many rows, 0 to 1; 0 without rows."""
     if not len(confidence):
         return 0.0
+    like = np.ones(len(confidence)) if shares is None else shares
     order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, n_bins) if len(part)]
-    gaps = [abs(confidence[part].mean() - correct[part].mean()) * len(part) for part in bins]
-    return float(sum(gaps) / len(order))
+    bins = [part for part in np.array_split(order, n_bins) if like[part].sum() > 0]
+    gaps = [abs(np.sum((confidence[part] - correct[part]) * like[part])) for part in bins]
+    return float(sum(gaps) / like.sum())
 
 
-def _intent_scores(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> tuple[IntentScore, ...]:
-    right = np.diag(confusion).astype(np.float64)
-    support, guessed = confusion.sum(axis=1), confusion.sum(axis=0)
-    precision = right / np.maximum(guessed, 1)
-    recall = right / np.maximum(support, 1)
-    f1 = 2 * right / np.maximum(support + guessed, 1)
+def _intent_scores(truth: Sequence[str], guess: Sequence[str], names: Sequence[str], like: Reals) -> tuple[IntentScore, ...]:
+    code = {name: i for i, name in enumerate(names)}
+    true, said = np.array([code[t] for t in truth], np.int64), np.array([code[g] for g in guess], np.int64)
+    n = len(names)
+    right: Reals = np.bincount(true[true == said], weights=like[true == said], minlength=n).astype(np.float64)
+    wanted: Reals = np.bincount(true, weights=like, minlength=n).astype(np.float64)
+    guessed: Reals = np.bincount(said, weights=like, minlength=n).astype(np.float64)
+    support = np.bincount(true, minlength=n)
+    precision, recall, f1 = _ratio(right, guessed), _ratio(right, wanted), _ratio(2 * right, wanted + guessed)
     return tuple(IntentScore(name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i])) for i, name in enumerate(names))
 
 
-def _share(flags: npt.NDArray[np.bool_]) -> float:
-    return float(flags.mean()) if len(flags) else 0.0
+def _ratio(part: Reals, whole: Reals) -> Reals:
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+
+
+def _share(flags: npt.NDArray[np.bool_], like: Reals) -> float:
+    return float(np.average(flags, weights=like)) if len(flags) and like.sum() > 0 else 0.0
 
 
 def _mean(values: list[float]) -> float:

@@ -18,19 +18,33 @@ FitHead = Callable[[Vectors, Codes, Reals], Head]
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """n labelled rows: vectors float32 (n, n_features), codes (n,) of intents, weights (n,), groups (n,) of equal texts."""
+    """n labelled rows.
+
+    Attributes:
+        vectors: float32 (n, n_features).
+        codes: (n,) of intents.
+        weights: (n,), how much each counts in training.
+        groups: (n,), equal for equal texts.
+        stands_for: (n,), how many traces of the traffic each is like, when the rows were not drawn at random; None: equally many.
+    """
 
     vectors: Vectors
     codes: Codes
     weights: Reals
     groups: Codes
+    stands_for: Reals | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def take(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "TrainingRows":
         """Return some rows."""
-        return TrainingRows(self.vectors[chosen], self.codes[chosen], self.weights[chosen], self.groups[chosen])
+        stands_for = None if self.stands_for is None else self.stands_for[chosen]
+        return TrainingRows(self.vectors[chosen], self.codes[chosen], self.weights[chosen], self.groups[chosen], stands_for)
+
+    def shares(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Reals | None:
+        """What some rows say of the traffic, float64; None where all rows say equally much."""
+        return None if self.stands_for is None or len(np.unique(self.stands_for)) < 2 else self.stands_for[chosen]
 
 
 @dataclass(frozen=True, eq=False)

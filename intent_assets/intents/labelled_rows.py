@@ -21,6 +21,7 @@ def training_rows(
     weights: npt.ArrayLike | None,
     groups: Sequence[object] | None,
     texts: Sequence[str] | None,
+    stands_for: npt.ArrayLike | None = None,
 ) -> tuple[tuple[str, ...], TrainingRows, Codes]:
     """Check what came and return the intents in order, the rows of weight above 0, and int64 their numbers in what came.
 
@@ -31,7 +32,8 @@ def training_rows(
     """
     n = len(intent_ids)
     counts = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
-    wrong = [f"{len(given)} {what}" for what, given in (("groups", groups), ("texts", texts)) if given is not None and len(given) != n]
+    given = {"groups": groups, "texts": texts, "numbers of traces": None if stands_for is None else np.asarray(stands_for).tolist()}
+    wrong = [f"{len(values)} {what}" for what, values in given.items() if values is not None and len(values) != n]
     if vectors.ndim != 2 or len(vectors) != n or counts.shape != (n,) or wrong:
         raise BadInput(
             "classifier: expected one vector, label, weight, group and text per row, came "
@@ -49,7 +51,8 @@ def training_rows(
     ids, codes = np.unique(labels, return_inverse=True)
     chosen = np.ascontiguousarray(vectors[kept], dtype=np.float32)
     keys = _group_numbers(chosen, None if groups is None else [groups[row] for row in kept.tolist()])
-    return tuple(ids.tolist()), TrainingRows(chosen, codes.astype(np.int64), counts[kept], keys), kept
+    like = None if stands_for is None else np.asarray(stands_for, dtype=np.float64)[kept]
+    return tuple(ids.tolist()), TrainingRows(chosen, codes.astype(np.int64), counts[kept], keys, like), kept
 
 
 def _group_numbers(vectors: Vectors, groups: Sequence[object] | None) -> Codes:

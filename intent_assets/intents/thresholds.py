@@ -60,17 +60,24 @@ def choose_neighbour_weight(scores: Scores, codes: Codes, weights: Reals) -> tup
     return min((fit_temperature(scores.logits(weight), codes, weights)[1], weight) for weight in NEIGHBOUR_WEIGHTS)
 
 
-def calibrate(scores: Scores, codes: Codes, weights: Reals, aims: Aims, neighbour_weight: float) -> Calibration:
-    """Learn a calibration from out-of-fold scores of n rows and their true intents (n,)."""
+def calibrate(
+    scores: Scores, codes: Codes, weights: Reals, aims: Aims, neighbour_weight: float, shares: Reals | None = None
+) -> Calibration:
+    """Learn a calibration from out-of-fold scores of n rows and their true intents (n,).
+
+    `shares` (n,) says how much of the traffic each row is like; None: equally much.
+    """
+    said = np.ones(len(codes)) if shares is None else shares
     logits = scores.logits(neighbour_weight)
-    temperature, _ = fit_temperature(logits, codes, weights)
+    temperature, _ = fit_temperature(logits, codes, weights * said)
     signals = scores.fit_signals()
     means, stds = signals.mean(axis=0), np.maximum(signals.std(axis=0), 1e-3)
     in_scope = scope_score(signals, (means[0], means[1]), (stds[0], stds[1]))
-    min_in_scope = float(np.quantile(in_scope, aims.scope_loss))
+    min_in_scope = _quantile(in_scope, aims.scope_loss, shares)
     best, confidence, _ = best_of(logits, temperature)
     inside = in_scope >= min_in_scope
-    min_confidence = choose_min_confidence(confidence[inside], (best == codes)[inside], logits.shape[1], aims.precision, aims.min_coverage)
+    right = (best == codes)[inside]
+    min_confidence = choose_min_confidence(confidence[inside], right, logits.shape[1], aims.precision, aims.min_coverage, said[inside])
     return Calibration(
         neighbour_weight,
         temperature,
@@ -79,6 +86,12 @@ def calibrate(scores: Scores, codes: Codes, weights: Reals, aims: Aims, neighbou
         min_confidence,
         min_in_scope,
     )
+
+
+def _quantile(values: Reals, share: float, shares: Reals | None) -> float:
+    if shares is None:
+        return float(np.quantile(values, share))
+    return float(np.quantile(values, share, weights=shares, method="inverted_cdf"))
 
 
 def scope_score(signals: Reals, means: tuple[float, float], stds: tuple[float, float]) -> Reals:
@@ -176,7 +189,12 @@ def confidence_floor(n_intents: int) -> float:
 
 
 def choose_min_confidence(
-    confidence: Reals, correct: npt.NDArray[np.bool_], n_intents: int, precision: float, min_coverage: float
+    confidence: Reals,
+    correct: npt.NDArray[np.bool_],
+    n_intents: int,
+    precision: float,
+    min_coverage: float,
+    shares: Reals | None = None,
 ) -> float:
     """Return the lowest cut-off at which the tagged rows reach `precision`: the highest coverage that does.
 
@@ -189,6 +207,7 @@ def choose_min_confidence(
         n_intents: intents to choose among; with one, the floor is 0: only `in_scope` can reject.
         precision: wanted share of right tags, 0 to 1.
         min_coverage: share of rows that must stay tagged, 0 to 1.
+        shares: (n,) how much of the traffic each row is like; None: equally much.
     """
     if n_intents == 1:
         return 0.0
@@ -196,9 +215,10 @@ def choose_min_confidence(
     if not len(confidence):
         return max(floor, 0.5)
     order = np.argsort(-confidence, kind="stable")
-    falling = confidence[order]
-    reached = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
-    needed = min(len(order), max(_MIN_PREFIX, int(np.ceil(min_coverage * len(order)))))
+    falling, like = confidence[order], np.ones(len(order)) if shares is None else shares[order]
+    tagged = np.cumsum(like)
+    reached = np.cumsum(correct[order] * like) / tagged
+    needed = min(len(order), max(_MIN_PREFIX, int(np.searchsorted(tagged, min_coverage * tagged[-1] * (1 - 1e-12))) + 1))
     good = np.flatnonzero(reached >= precision)
     last = max(needed - 1, int(good[-1]) if good.size else 0)
     if last == len(order) - 1:

@@ -28,12 +28,14 @@ class TrainingLabels:
         intent_ids: (n,) its intent.
         weights: (n,) how much the row counts.
         described: (n,) whether the row is a description of the intent rather than a labelled trace.
+        stands_for: (n,) how much of the traffic the row is like, 1 on average; where that is not known 1.
     """
 
     texts: list[str]
     intent_ids: list[str]
     weights: list[float]
     described: list[bool]
+    stands_for: list[float]
 
     @property
     def n_labelled(self) -> int:
@@ -44,20 +46,28 @@ class TrainingLabels:
 def training_labels(teacher: pa.Table, people: pa.Table, taxonomy: Taxonomy) -> TrainingLabels:
     """Gather usable labels of active intents (LLM_LABELS and CORRECTIONS rows), people's over the teacher's."""
     active = {intent.id: intent for intent in taxonomy.active}
-    chosen: dict[str, tuple[str, str, float]] = {}
+    chosen: dict[str, tuple[str, str, float, float | None]] = {}
     for row in [*teacher.to_pylist(), *people.to_pylist()]:
         if row["status"] == "ok" and row["pool"] == "train" and row["intent_id"] in active:
-            chosen[row["content_hash"] or text_hash(row["text"])] = (row["text"], row["intent_id"], row["weight"])
+            chosen[row["content_hash"] or text_hash(row["text"])] = (row["text"], row["intent_id"], row["weight"], row["stands_for"])
     rows = [chosen[key] for key in sorted(chosen)]
-    labelled = {intent_id for _, intent_id, _ in rows}
+    labelled = {intent_id for _, intent_id, _, _ in rows}
     described = [row for intent in taxonomy.active if intent.id not in labelled for row in _descriptions(intent)]
     everything = [*rows, *described]
     return TrainingLabels(
-        [text for text, _, _ in everything],
-        [intent_id for _, intent_id, _ in everything],
-        _mean_one([weight for _, _, weight in everything]),
+        [text for text, _, _, _ in everything],
+        [intent_id for _, intent_id, _, _ in everything],
+        _mean_one([weight for _, _, weight, _ in everything]),
         [False] * len(rows) + [True] * len(described),
+        _shares([stands_for for _, _, _, stands_for in everything]),
     )
+
+
+def _shares(stands_for: list[float | None]) -> list[float]:
+    """The numbers of traces as shares with mean 1; rows of which nothing is known count as the average one."""
+    known = [n for n in stands_for if n is not None]
+    mean = sum(known) / len(known) if sum(known) else 1.0
+    return [1.0 if n is None else n / mean for n in stands_for]
 
 
 def _mean_one(weights: list[float]) -> list[float]:
@@ -66,9 +76,9 @@ def _mean_one(weights: list[float]) -> list[float]:
     return [weight / mean for weight in weights]
 
 
-def _descriptions(intent: Intent) -> list[tuple[str, str, float]]:
+def _descriptions(intent: Intent) -> list[tuple[str, str, float, float | None]]:
     texts = [intent.name.replace("_", " "), intent.definition, *intent.examples]
-    return [(text, intent.id, DESCRIPTION_WEIGHT) for text in dict.fromkeys(t.strip() for t in texts) if text]
+    return [(text, intent.id, DESCRIPTION_WEIGHT, None) for text in dict.fromkeys(t.strip() for t in texts) if text]
 
 
 def label_vectors(tables: TableStore, days: Sequence[str], texts: Sequence[str], runner: EmbeddingRunner, progress: Progress) -> Vectors:

@@ -76,7 +76,9 @@ def learn_cut_offs(trial: Trial, ids: tuple[str, ...], aims: Aims, warnings: tup
         floor = 0.0 if len(ids) == 1 else max(0.5, confidence_floor(len(ids)))
         return replace(GENERAL, neighbour_weight=0.0, min_confidence=floor), None
     known = unseen.known
-    calibration = calibrate(unseen.scores.rows(known), rows.codes[known], rows.weights[known], aims, trial.neighbour_weight)
+    calibration = calibrate(
+        unseen.scores.rows(known), rows.codes[known], rows.weights[known], aims, trial.neighbour_weight, rows.shares(known)
+    )
     return calibration, _cross_evaluation(rows, ids, unseen, calibration, aims, warnings)
 
 
@@ -96,7 +98,14 @@ def _cross_evaluation(
         here, others = unseen.folds == fold, (unseen.folds != fold) & unseen.known
         learned = calibration
         if others.any():
-            learned = calibrate(unseen.scores.rows(others), rows.codes[others], rows.weights[others], aims, calibration.neighbour_weight)
+            learned = calibrate(
+                unseen.scores.rows(others),
+                rows.codes[others],
+                rows.weights[others],
+                aims,
+                calibration.neighbour_weight,
+                rows.shares(others),
+            )
         best[here], confidence[here], margin[here], in_scope[here] = judge(unseen.scores.rows(here), learned)
         abstained[here] = (confidence[here] < learned.min_confidence) | (in_scope[here] < learned.min_in_scope)
     kept = np.flatnonzero(unseen.known)
@@ -104,4 +113,4 @@ def _cross_evaluation(
     decisions = Decisions(abstained[kept], [None] * len(kept))
     truth = [ids[i] for i in rows.codes[kept]]
     cut_offs = (calibration.min_confidence, calibration.min_in_scope)
-    return evaluate(truth, predictions, decisions, ids, cut_offs, warnings)
+    return evaluate(truth, predictions, decisions, ids, cut_offs, warnings, rows.shares(kept))

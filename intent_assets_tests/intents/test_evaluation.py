@@ -73,3 +73,23 @@ def test_nothing_to_judge() -> None:
 def test_lengths_must_match() -> None:
     with pytest.raises(BadInput, match="came 1 for 2"):
         evaluate(["a"], *judged(["a", "b"]), ["a"], (0.5, -1.0))
+
+
+def test_shares_weigh_every_figure_but_the_counts() -> None:
+    """Three hard rows, two of them wrong, that stand for one trace each, and one easy row that stands for seven."""
+    found, decisions = judged(["a", "b", "b", "a"])
+    shares = np.array([7.0, 1.0, 1.0, 1.0])
+    result = evaluate(["a", "b", "a", "b"], found, decisions, ["a", "b"], (0.5, -1.0), shares=shares)
+    plain = evaluate(["a", "b", "a", "b"], found, decisions, ["a", "b"], (0.5, -1.0))
+    assert (result.accuracy, plain.accuracy) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert [score.recall for score in result.intents] == [pytest.approx(7 / 8), pytest.approx(1 / 2)]
+    assert [score.precision for score in result.intents] == [pytest.approx(7 / 8), pytest.approx(1 / 2)]
+    assert (result.n, result.confusion, [score.support for score in result.intents]) == (4, plain.confusion, [2, 2])
+
+
+def test_equal_shares_change_nothing() -> None:
+    found, decisions = judged(["a", "b", "b", "a"])
+    truth = ["a", "b", "a", None]
+    assert evaluate(truth, found, decisions, ["a", "b"], (0.5, -1.0), shares=np.full(4, 3.0)) == evaluate(
+        truth, found, decisions, ["a", "b"], (0.5, -1.0)
+    )

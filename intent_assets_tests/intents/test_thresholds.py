@@ -91,3 +91,14 @@ def test_reasons_name_the_stronger_doubt() -> None:
 
 def test_rows_on_the_cut_off_are_tagged() -> None:
     assert decide(predictions([0.5], [-2.0]), 0.5, -2.0).reasons == [None]
+
+
+def test_the_cut_off_is_chosen_for_the_traffic_and_not_for_doubtful_rows() -> None:
+    """Unsure rows are mostly wrong; when each of them stands for little traffic there is no need to abstain."""
+    confidence = np.linspace(0.99, 0.2, 80)
+    correct = np.array([True] * 40 + [False] * 40)
+    assert choose_min_confidence(confidence, correct, 10, 0.9, 0.1) > 0.5
+    shares = np.array([10.0] * 40 + [0.5] * 40)
+    assert choose_min_confidence(confidence, correct, 10, 0.9, 0.1, shares) == pytest.approx(confidence_floor(10))
+    equal = choose_min_confidence(confidence, correct, 10, 0.9, 0.1, np.full(80, 0.3))
+    assert equal == choose_min_confidence(confidence, correct, 10, 0.9, 0.1)
