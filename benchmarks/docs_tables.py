@@ -1,55 +1,16 @@
 """Which table of the documentation shows what: the file of results, its rows, its columns and how they are rounded.
 
-tables.py reads this list and writes the tables.
+tables.py reads this list and writes the tables. Those of trace stores, the hosted teacher and redaction are in docs_services.py.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from benchmarks.docs_kinds import SETS, Column, Line, Table
+from benchmarks.docs_services import PEAK, SECONDS, SERVICES
+from benchmarks.table_rows import beside, first_and_last, seeds, totals
 
-from benchmarks.table_rows import Make, beside, first_and_last, seeds, totals
+__all__ = ["TABLES", "Column", "Line", "Table"]
 
-SETS = {
-    "banking77": "BANKING77",
-    "clinc150": "CLINC150",
-    "hwu64": "HWU64",
-    "massive_en": "MASSIVE, English",
-    "sgd": "SGD",
-    "multidogo": "MultiDoGO",
-}
 OURS = "intent_assets"
 RIVAL = "BERTopic, outliers reduced"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: `key` of the row, heading, digits after the point, unit, and words that stand for values."""
-
-    key: str
-    heading: str
-    digits: int = 3
-    unit: str = ""
-    words: Mapping[object, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of `benchmarks/results/<file>.json` that pass `where`, made into others by `make`."""
-
-    file: str
-    columns: Sequence[Column]
-    where: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    without: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    make: Make = list
-
-
-@dataclass(frozen=True)
-class Line:
-    """One figure: what it is, the row of a file that has it, and how it reads."""
-
-    label: str
-    file: str
-    where: Mapping[str, object]
-    text: str
 
 
 DATASET, SET, METHOD = Column("dataset", "traces", words=SETS), Column("set", "set", words=SETS), Column("method", "method")
@@ -75,7 +36,6 @@ KEPT = ("kept", "k_before", "k_after", "k_gold", "ari_before", "ari_after")
 CASES = ("expected", "visible", "reported", "reported_visible", "as_part_of_split")
 ALARMS = ("new", "retired", "split", "merged")
 FALSE_ALARMS = ("false alarms, other traffic", "false alarms, edited taxonomy")
-SECONDS, PEAK = Column("seconds", "seconds", 1), Column("peak_gb", "peak memory, GB", 2)
 NAMES = Column("distinct_names", "distinct names")
 
 TABLES: dict[str, Table | tuple[Line, ...]] = {
@@ -248,24 +208,6 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
         "retag_speed",
         (Column("stage", "stage"), Column("n_traces", "traces", 0), SECONDS, Column("us_per_trace", "µs a trace", 1), PEAK),
     ),
-    "live": Table(
-        "live_langfuse",
-        (
-            Column("what", "what"),
-            Column("n_traces", "traces", 0),
-            Column("seconds", "seconds in all", 0),
-            Column("read_s", "reading", 1),
-            Column("write_s", "writing and reading back", 1),
-            Column("n_requests", "requests", 0),
-            PEAK,
-            Column("n_faults", "faults", 0),
-            Column("n_tagged", "tagged", 0),
-            Column("n_scored", "scores there", 0),
-            Column("n_wrong", "wrong", 0),
-            Column("n_missing", "missing", 0),
-            Column("n_written_again", "written by a second pass", 0),
-        ),
-    ),
     "cookbook, clustering": Table(
         "cookbook_speed",
         (METHOD, SECONDS, Column("times_cookbook", "times as fast", 1), *GROUPS),
@@ -286,4 +228,5 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
         ),
         where={"part": ["share"]},
     ),
+    **SERVICES,
 }

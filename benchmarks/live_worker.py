@@ -8,7 +8,6 @@ key, in the Dagster instance of INTENT_DAGSTER_HOME.
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 
 import dagster as dg
 
-from intent_assets.commands.launch import PROCESS_TAG, QUIET, close_dead_runs, dagster_instance
+from intent_assets.commands.launch import QUIET, dagster_instance
+from intent_assets.dead_runs import close_dead_runs, process_tag
 from intent_assets.definitions import build_definitions
 from intent_assets.errors import IntentAssetsError
 from intent_assets.intents.backlog import backlog_from_json
@@ -88,7 +88,7 @@ def _tick(definitions: dg.Definitions, instance: dg.DagsterInstance, queue: Queu
 
 def _execute(definitions: dg.Definitions, instance: dg.DagsterInstance, run: dict[str, Any]) -> None:
     # By its process a killed run is known and closed, as Dagster's run monitoring does.
-    tags = {**run["tags"], "dagster/run_key": run["key"] or "", PROCESS_TAG: f"{os.uname().nodename}:{os.getpid()}"}
+    tags = {**run["tags"], "dagster/run_key": run["key"] or "", **process_tag()}
     done = definitions.resolve_job_def(run["job"]).execute_in_process(
         instance=instance, partition_key=run["day"], tags=tags, run_config=QUIET, raise_on_error=False
     )

@@ -8,14 +8,13 @@ the training rows inside `fit`. Noisy rows: 3 draws of 1,000 training rows, 10 %
 
 import numpy as np
 
-from benchmarks.data_sets import DataSet, Names, Rows, options, read_set
+from benchmarks.data_sets import DataSet, Names, Rows
 from benchmarks.heads_compared import HEADS, Given, measured
-from benchmarks.results import Row, over_seeds, save, show
+from benchmarks.heads_on_sets import compare
+from benchmarks.results import Row
 
 DRAWS = (0, 1, 2)
 N_NOISY, SHARE_WRONG = 1000, 0.1
-FIGURES = ("accuracy", "macro_f1", "ece", "fit_s", "predict_us")
-COLUMNS = ("set", "task", "method", *FIGURES)
 
 
 def noisy(data: DataSet, seed: int) -> tuple[Rows, Names]:
@@ -33,20 +32,15 @@ def of_set(data: DataSet) -> list[Row]:
     q, truth = Given.of(data, test), data.gold[test]
     tasks = [("full", data.rows("train"), data.gold[data.rows("train")])]
     tasks += [("1,000 labels, 10 % wrong", *noisy(data, seed)) for seed in DRAWS]
-    found = []
+    found: list[Row] = []
     for task, rows, labels in tasks:
         x = Given.of(data, rows)
-        found += [{"set": data.name, "task": task, **measured(head, x, labels, q, truth)} for head in HEADS]
-    return over_seeds(found, ("set", "task", "method"), FIGURES)
+        found += [{"task": task, **measured(head, x, labels, q, truth)} for head in HEADS]
+    return found
 
 
 def main() -> None:
-    parser = options(__doc__)
-    parser.add_argument("--sets", nargs="+", default=["banking77", "clinc150"])
-    args = parser.parse_args()
-    rows = [row for name in args.sets for row in of_set(read_set(name, args.data, args.cache))]
-    show("Supervised", rows, COLUMNS)
-    print(save(args.out, "supervised", rows, counted="in-scope test rows; abstentions aside", seeds=DRAWS))
+    compare(__doc__, "supervised", of_set, by=("task",), draws=DRAWS)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,24 @@ def train_serve_check(kinds: Mapping[str, int], release: Release) -> dg.AssetChe
     )
 
 
+def unanswered_spec(asset: str) -> dg.AssetCheckSpec:
+    """The hosted teacher answered about nearly all that it was asked."""
+    return dg.AssetCheckSpec("unanswered_share", asset=asset, description="The teacher answered about nearly all texts it was asked about.")
+
+
+def unanswered_check(n_asked: int, n_failed: int, max_share: float) -> dg.AssetCheckResult:
+    """Fails above the setting's share; what could be answered goes on."""
+    share = n_failed / n_asked if n_asked else 0.0
+    return dg.AssetCheckResult(
+        check_name="unanswered_share",
+        passed=share <= max_share,
+        metadata={"unanswered_share": share, "n_asked": n_asked, "n_failed": n_failed, "fail_above": max_share},
+        description=f"{n_failed} of {n_asked} texts have no usable answer; their statuses say why. Run the asset again to ask again."
+        if n_failed
+        else None,
+    )
+
+
 HELD_OUT_QUALITY = dg.AssetCheckSpec(
     "held_out_quality", asset="classifier", blocking=True, description="The classifier is good enough on labels it was not trained on."
 )

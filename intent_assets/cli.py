@@ -140,7 +140,7 @@ def traces(
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))  # noqa: T201
     else:
-        terminal.table(f"{intent}: newest {len(rows)}", rows, right=("confidence",))
+        terminal.table(f"{intent}: newest {len(rows)}", [terminal.linked(row, "trace_id", "url") for row in rows], right=("confidence",))
 
 
 @app.command()
@@ -207,9 +207,22 @@ def label() -> None:
 
 
 @app.command()
-def estimate() -> None:
-    """Tokens and dollars before any model is called (comes later; the offline teacher costs nothing)."""
-    _later("estimate")
+def estimate(
+    source: SourceOption = None,
+    from_day: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="first day, YYYY-MM-DD; default: the source's first")
+    ] = None,
+    to_day: Annotated[str | None, typer.Option("--to", metavar="DAY", help="last day; default: the source's last")] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="let Anthropic count one request of each kind, free of charge; needs the key")
+    ] = False,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+) -> None:
+    """Calls, tokens and dollars that `run` would take of the hosted teacher, before anything is sent to it."""
+    from intent_assets.commands.estimate import show_estimate
+
+    show_estimate(_settings(source=source, store=store), from_day, to_day, as_json=as_json, count=count)
 
 
 @app.command()

@@ -86,6 +86,10 @@ class TraceSource(Protocol):
         """Yield the day's rows that arrived after `mark` (None: all of them), in bounded batches."""
         ...
 
+    def has_read(self, day: str, mark: str | None) -> bool:
+        """Whether a read up to `mark` left nothing of the day, as far as is known without asking."""
+        ...
+
 
 @dataclass(frozen=True)
 class UpsertCounts:

@@ -35,11 +35,11 @@ def build_definitions(settings: Settings | None = None, **overrides: object) -> 
     unknown = sorted(overrides.keys() - resources.keys())
     if unknown:
         raise TypeError(f"build_definitions: no resource named {', '.join(unknown)}; there are {', '.join(resources)}.")
-    jobs = make_jobs(settings.project)
+    jobs = make_jobs(settings.project, settings.batch_wait_s)
     return dg.Definitions(
         assets=_watched(_prefixed(settings.project), settings.is_live),
         jobs=jobs,
-        schedules=make_schedules(settings.is_live, settings.sweep_days),
+        schedules=make_schedules(settings.is_live, settings.has_people, settings.sweep_days),
         sensors=make_sensors(jobs, settings.is_live, settings.sensor_interval_s),
         resources={**resources, **overrides},
     )

@@ -4,7 +4,9 @@ Each function takes plain arrays and names and knows nothing of Dagster; reporti
 """
 
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, ACCENT, GRID = "#1f2933", "#8a94a0", "#3b6fb6", "#e4e7eb"
+GREY = "#c3cad2"
+PARTS = (ACCENT, "#e0a03c", "#5b9e6f", "#a05c8f")
 MAX_BARS = 40
 MAX_CONFUSED = 50
 MAX_NAMED = 40
+MAX_STEPS_WIDTH = 11.0  # inches
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
@@ -154,3 +159,96 @@ def _confused_first(matrix: npt.NDArray[np.int64], most: int) -> list[int]:
 
 def _row_shares(matrix: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return np.asarray(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), dtype=np.float64)
+
+
+def money(
+    days: Sequence[date],
+    by_asset: Mapping[str, Sequence[float]],
+    runs: Sequence[tuple[str, float | None, float]],
+    title: str,
+) -> bytes:
+    """Dollars per day, a colour for each asset; beside it what each of the last runs was expected to cost and what it paid.
+
+    Args:
+        days: ascending.
+        by_asset: dollars of each asset, one number per day.
+        runs: (short id, expected dollars or None, paid dollars), oldest first.
+        title: above the picture.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, _ = _figure(10, 3.2)
+    figure.clear()
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=INK, labelsize=8)
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    _stacked_days(left, days, by_asset)
+    _expected_and_paid(right, runs)
+    for axes in (left, right):
+        digits = 2 if axes.get_ylim()[1] > 0.05 else 4
+        axes.yaxis.set_major_formatter(f"${{x:,.{digits}f}}")
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", color=INK)
+    return _png(figure)
+
+
+def _stacked_days(axes: "Axes", days: Sequence[date], by_asset: Mapping[str, Sequence[float]]) -> None:
+    places, below = np.arange(len(days)), np.zeros(len(days))
+    for (asset, usd), colour in zip(by_asset.items(), itertools.cycle(PARTS), strict=False):
+        axes.bar(places, usd, bottom=below, color=colour, width=0.8, label=asset)
+        below += np.asarray(usd, dtype=np.float64)
+    every = places[::-1][::7][::-1]
+    axes.set_xticks(every, [f"{days[place]:%d %b}" for place in every])
+    axes.set_xlim(-0.6, len(days) - 0.4)
+    axes.set_ylim(0, max(float(below.max(initial=0.0)) * 1.35, 0.001))  # room for the legend
+    axes.set_title("paid per day (UTC)", fontsize=8.5, loc="left", color=INK)
+    if by_asset:
+        axes.legend(
+            loc="upper left", ncols=len(by_asset), fontsize=7.5, facecolor="white", edgecolor="none", framealpha=1.0, borderaxespad=0.1
+        )
+
+
+def _expected_and_paid(axes: "Axes", runs: Sequence[tuple[str, float | None, float]]) -> None:
+    places = np.arange(len(runs))
+    expected = [value if value is not None else 0.0 for _, value, _ in runs]
+    paid = [value for _, _, value in runs]
+    axes.bar(places - 0.2, expected, width=0.38, color=GREY, label="expected")
+    axes.bar(places + 0.2, paid, width=0.38, color=ACCENT, label="paid")
+    axes.set_xticks(places, [name for name, _, _ in runs], rotation=30 if len(runs) > 4 else 0, ha="right" if len(runs) > 4 else "center")
+    axes.set_xlim(-0.6, max(3, len(runs)) - 0.4)
+    axes.set_ylim(0, max([*expected, *paid, 0.0]) * 1.35 or 0.001)
+    axes.set_title("per run, the last ones", fontsize=8.5, loc="left", color=INK)
+    axes.legend(loc="upper left", ncols=2, fontsize=7.5, facecolor="white", edgecolor="none", framealpha=1.0, borderaxespad=0.1)
+
+
+def quality_steps(kinds: Sequence[str], quality: Sequence[int | None], title: str) -> bytes:
+    """How well a taxonomy fitted what its teacher saw, step by step; a step without an answer is a gap.
+
+    Args:
+        kinds: of each step: generate, update or review.
+        quality: of each step, 0 to 100, None without one.
+        title: above the picture.
+    """
+    figure, axes = _figure(float(np.clip(0.45 * len(kinds) + 2, 4.5, MAX_STEPS_WIDTH)), 2.8)
+    places = np.arange(1, len(kinds) + 1)
+    values = np.array([np.nan if value is None else value for value in quality], dtype=np.float64)
+    axes.plot(places, values, color=ACCENT, linewidth=1.6, marker="o", markersize=4.5, clip_on=False, zorder=3)
+    # With many steps only as many are named as can be read, the last one among them.
+    every = max(1, int(np.ceil(len(kinds) / 24)))
+    named = places[(len(kinds) - places) % every == 0].tolist()
+    for place in named:
+        if np.isfinite(values[place - 1]):
+            at = (place, float(values[place - 1]))
+            axes.annotate(f"{at[1]:.0f}", at, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5, color=INK)
+    axes.set_xticks(named, [f"{place} {kinds[place - 1]}" for place in named], rotation=40, ha="right")
+    axes.set_ylim(0, 108)
+    axes.set_xlim(0.5, max(1, len(kinds)) + 0.5)
+    axes.set_yticks(range(0, 101, 25))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_ylabel("quality, 0 to 100", fontsize=8, color=INK)
+    axes.set_title(title, fontsize=10, loc="left", color=INK)
+    return _png(figure)

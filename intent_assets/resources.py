@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from intent_assets.connections import langfuse_connection, langsmith_connection, live_source
+from intent_assets.connections import anthropic_model, langfuse_connection, langsmith_connection, live_source
 from intent_assets.contracts import EmbeddingRunner, LabelFile, ParsedRows, Progress, SourceRow, Store, TagSink, TraceSource
 from intent_assets.errors import BadInput, TryAgain
 from intent_assets.label_contracts import CorrectionSource
@@ -22,6 +22,7 @@ from intent_assets.settings import Settings
 
 if TYPE_CHECKING:
     from intent_assets.adapters.sink_langfuse import LangfuseSink
+    from intent_assets.teaching import Teacher
 
 Clock = Callable[[], datetime]
 SAMPLE = str(Path(__file__).parent / "samples" / "traces.jsonl")
@@ -163,6 +164,19 @@ def make_runner(settings: Settings) -> EmbeddingRunner:
     return LocalRunner(make_embedder(settings.embedder, settings.cache_dir))
 
 
+def make_teacher(settings: Settings, log: Callable[[str], object] = print) -> "Teacher | None":
+    """The hosted teacher of the settings, None with the offline one; nothing is asked of it yet. `log` takes lines for people.
+
+    Raises:
+        BadInput: its key is missing.
+    """
+    if settings.teacher == "offline":
+        return None
+    from intent_assets.teaching import Teacher
+
+    return Teacher(anthropic_model(settings, log=log), settings, utc_now)
+
+
 class LogProgress:
     """Progress as log lines: at most ten per piece of work."""
 
@@ -222,6 +236,10 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def sink(context: dg.InitResourceContext) -> TagSink | None:
         return make_sink(settings)
 
+    @dg.resource(description="The hosted model that teaches; None with the offline teacher.")
+    def teacher(context: dg.InitResourceContext) -> "Teacher | None":
+        return make_teacher(settings, context.log.info if context.log else print)
+
     @dg.resource(description="Turns texts into vectors.")
     def embedding_runner(context: dg.InitResourceContext) -> EmbeddingRunner:
         return make_runner(settings)
@@ -248,6 +266,7 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "store": store,
         "source": source,
         "sink": sink,
+        "teacher": teacher,
         "embedding_runner": embedding_runner,
         "label_file": label_file,
         "correction_sources": correction_sources,

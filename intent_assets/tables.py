@@ -166,9 +166,11 @@ _LABEL_COLUMNS = (
     Column("text", TEXT, "the labelled text", False),
     Column("intent_id", TEXT, "intent chosen; null when the labeller found none fitting"),
     Column("intent", TEXT, "name of the intent when the label was made"),
+    Column("second_intent_id", TEXT, "intent that came next; null without one"),
     Column("labeller", TEXT, "offline, a model id, person or file", False),
     Column("author", TEXT, "who: a user name, a file name"),
     Column("weight", REAL, "how much the label counts in training", False),
+    Column("stands_for", REAL, "traces of the window that are most like this one among the labelled; null when not known"),
     Column("confidence", REAL, "the labeller's own confidence, 0 to 1"),
     Column("status", TEXT, "ok, or why the label must not be used", False),
     Column("prompt_version", TEXT, "prompt or method version that made the label"),
@@ -177,6 +179,27 @@ _LABEL_COLUMNS = (
 )
 LLM_LABELS = Table("llm_labels", "the teacher's labels of a chosen sample", ("label_id",), _LABEL_COLUMNS, ("created_at",))
 CORRECTIONS = Table("corrections", "people's labels; they beat every other", ("label_id",), _LABEL_COLUMNS, ("created_at",))
+
+TEACHER_ANSWERS = Table(
+    "teacher_answers",
+    "what a hosted model answered about each text it was asked about; what stands here is not asked again",
+    ("item_key",),
+    (
+        Column("item_key", TEXT, "hash of all that the answer depends on: text, examples, intents, prompt, model", False),
+        Column("kind", TEXT, "what was asked: summary, taxonomy or label", False),
+        Column("model", TEXT, "the vendor's id of the model", False),
+        Column("prompt_version", TEXT, "version of the prompt", False),
+        Column("status", TEXT, "ok, or why there is no usable answer", False),
+        Column("answer", TEXT, "the model's answer as JSON; null without one"),
+        Column("detail", TEXT, "what was wrong, for people"),
+        Column("n_asked", COUNT, "how often it was asked", False),
+        Column("n_tokens", COUNT, "tokens billed, its share of the request's", False),
+        Column("cost_usd", REAL, "US dollars billed, its share of the request's", False),
+        Column("request_key", TEXT, "request it was part of when it was asked last", False),
+        Column("asked_at", TIME, "when it was answered last (UTC)", False),
+    ),
+    volatile=("asked_at",),
+)
 
 TAGGED_TRACES = Table(
     "tagged_traces",
@@ -243,7 +266,7 @@ INTENT_METRICS = Table(
 )
 
 DAILY_TABLES = (RAW_TRACES, REJECTED_ROWS, SUMMARIES, EMBEDDINGS, TAGGED_TRACES, DELIVERIES, INTENT_METRICS)
-ALL_TABLES = (*DAILY_TABLES, CLUSTERS, INTENT_MEMBERS, LLM_LABELS, CORRECTIONS)
+ALL_TABLES = (*DAILY_TABLES, TEACHER_ANSWERS, CLUSTERS, INTENT_MEMBERS, LLM_LABELS, CORRECTIONS)
 
 
 def conform(rows: pa.Table, table: Table) -> pa.Table:

@@ -28,7 +28,19 @@ ASSETS = [
     "intent_report",
 ]
 DAILY_ASSETS = {"raw_traces", "summaries", "embeddings", "tagged_traces", "deliveries", "intent_metrics"}
-JOBS = {"whole_pipeline", "daily_pipeline", "ingest", "tag_new_traces", "retag", "sweep", "relearn", "report", "promote"}
+JOBS = {
+    "whole_pipeline",
+    "daily_pipeline",
+    "read",
+    "ingest",
+    "tag_new_traces",
+    "retag",
+    "sweep",
+    "relearn",
+    "read_corrections",
+    "report",
+    "promote",
+}
 GROUPS = {
     "ingest": {"raw_traces", "summaries", "embeddings"},
     "discover": {"clusters", "taxonomy"},
@@ -56,8 +68,13 @@ def test_there_are_exactly_the_documented_parts(defs: dg.Definitions) -> None:
     repository = defs.get_repository_def()
     assert set(specs(defs)) == set(ASSETS)
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == JOBS
-    assert {s.name for s in repository.schedule_defs} == {"daily_schedule", "sweep_schedule", "relearn_schedule"}
-    assert {s.name for s in repository.sensor_defs} == {"new_traces_sensor", "release_moved_sensor", "failed_run_sensor"}
+    assert {s.name for s in repository.schedule_defs} == {"daily_schedule", "sweep_schedule", "relearn_schedule", "corrections_schedule"}
+    assert {s.name for s in repository.sensor_defs} == {
+        "new_traces_sensor",
+        "release_moved_sensor",
+        "corrections_sensor",
+        "failed_run_sensor",
+    }
 
 
 @pytest.mark.parametrize("name", ASSETS)
@@ -80,12 +97,6 @@ def test_a_job_says_what_it_does(defs: dg.Definitions, name: str) -> None:
 
 def test_daily_assets_share_one_partitions_definition(defs: dg.Definitions) -> None:
     assert len({specs(defs)[name].partitions_def for name in DAILY_ASSETS}) == 1
-
-
-@pytest.mark.parametrize(("source", "status"), [("sample", "STOPPED"), ("files:/somewhere", "RUNNING")])
-def test_schedules_and_sensors_run_by_default_only_on_a_source_that_grows(source: str, status: str) -> None:
-    repository = build_definitions(read_settings({}, source=source)).get_repository_def()
-    assert {s.default_status.value for s in (*repository.schedule_defs, *repository.sensor_defs)} == {status}
 
 
 def test_it_can_be_built_twice_in_one_process_with_other_settings(tmp_path: Path) -> None:
@@ -138,7 +149,7 @@ def test_under_a_project_every_key_has_the_prefix_and_every_job_resolves(shop: P
 
 def test_under_a_project_checks_follow_their_assets(shop: Project) -> None:
     graph = build_definitions(shop.settings()).resolve_asset_graph()
-    assert len(graph.asset_check_keys) == 7
+    assert len(graph.asset_check_keys) == 9
     assert {key.asset_key.path[0] for key in graph.asset_check_keys} == {"shop"}
 
 
@@ -147,6 +158,17 @@ def test_under_a_project_the_pipeline_runs_in_the_sub_folder(shop: Project, shop
     assert len(shop.tags()) == 12 * 8
     assert (shop.root / "store" / "shop" / "release.json").is_file()
     assert [p.name for p in (shop.root / "store").iterdir()] == ["shop"]
+
+
+def test_runs_that_may_wait_for_a_batch_get_the_time_for_it(tmp_path: Path) -> None:
+    def longest(**environ: str) -> dict[str, str | None]:
+        made = build_definitions(read_settings(environ, store=str(tmp_path))).get_repository_def()
+        return {job.name: job.tags.get("dagster/max_runtime") for job in made.get_all_jobs()}
+
+    batches = {"INTENT_TEACHER": "anthropic", "INTENT_LLM_MODE": "batch", "INTENT_BATCH_WAIT_MINUTES": "60"}
+    patient = {name: limit for name, limit in longest(**batches).items() if limit}
+    assert patient == dict.fromkeys(("relearn", "whole_pipeline", "daily_pipeline", "sweep"), str(6 * 3600))
+    assert set(longest().values()) == {None}
 
 
 @pytest.mark.parametrize(("job", "ops"), [("tag_new_traces", {}), ("sweep", {"raw_traces": {"reread": True}})])

@@ -1,5 +1,6 @@
 """Runs, sensor ticks and commands on a live Langfuse server: what is stored, what is told, and what is kept secret."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from intent_assets.errors import BadInput
 from intent_assets.intents.days import shift_day
 from intent_assets.resources import make_sink
 from intent_assets.tables import RAW_TRACES
-from intent_assets_tests.adapters.langfuse_reader import NOON, NOON_DAY, send_scores, source_on, trace
+from intent_assets_tests.adapters.langfuse_reader import send_scores, source_on, trace
+from intent_assets_tests.adapters.live_reader import NOON, NOON_DAY
 from intent_assets_tests.conftest import Command
 from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 from intent_assets_tests.project import Project
@@ -95,6 +97,19 @@ def test_ticks_ask_for_days_with_something_new(live: Project, server: LangfuseSt
         assert sum(server.counts().values()) - n_before <= 2
 
 
+def test_a_day_counts_as_read_only_when_nothing_of_it_can_still_arrive(live: Project, server: LangfuseStandIn) -> None:
+    source = source_on(server)
+    assert not source.has_read(NOON_DAY, None)
+    live.run_well("ingest", (NOON_DAY, NOON_DAY))
+    mark = live.store.tables.mark(RAW_TRACES, NOON_DAY)
+    assert source.has_read(NOON_DAY, mark)
+    read_at_noon = {**json.loads(mark or ""), "ended": f"{NOON_DAY}T12:40:00.000Z"}
+    read_just_after_the_day = {**read_at_noon, "ended": f"{NEXT_DAY}T00:10:00.000Z"}
+    cut_off = {name: value for name, value in read_at_noon.items() if name != "ended"}
+    for early in (read_at_noon, read_just_after_the_day, cut_off):
+        assert not source.has_read(NOON_DAY, json.dumps(early))
+
+
 def test_doctor_says_what_the_server_is(live: Project, command: Command) -> None:
     said = command(live, "doctor")
     assert said.code == 0
@@ -157,13 +172,14 @@ def test_no_secret_is_told_or_kept(live: Project, server: LangfuseStandIn, comma
 
 
 def test_keys_come_from_the_dot_env_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from intent_assets.settings import langfuse_keys
+    from intent_assets.settings import environment
+    from intent_assets.vendor_keys import langfuse_keys
 
     (tmp_path / "workspace.yaml").touch()
     (tmp_path / ".env").write_text("LANGFUSE_HOST=https://langfuse.example.com/\nLANGFUSE_PUBLIC_KEY=pk\nLANGFUSE_SECRET_KEY=sk-hidden\n")
     monkeypatch.chdir(tmp_path)
     for name in ("LANGFUSE_BASE_URL", "LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
-    keys = langfuse_keys()
+    keys = langfuse_keys(environment())
     assert (keys.base_url, keys.public_key, keys.secret_key.get_secret_value()) == ("https://langfuse.example.com", "pk", "sk-hidden")
     assert "sk-hidden" not in repr(keys)

@@ -7,9 +7,11 @@ import pytest
 
 from intent_assets.errors import BadInput
 from intent_assets.resources import make_remover, make_sink
-from intent_assets.settings import langsmith_keys, read_settings
+from intent_assets.settings import read_settings
 from intent_assets.tables import DELIVERIES, RAW_TRACES
-from intent_assets_tests.adapters.langsmith_reader import NOON_DAY, run
+from intent_assets.vendor_keys import langsmith_keys
+from intent_assets_tests.adapters.langsmith_reader import run
+from intent_assets_tests.adapters.live_reader import NOON_DAY
 from intent_assets_tests.conftest import Command
 from intent_assets_tests.loopback.langsmith import LangSmithStandIn
 from intent_assets_tests.loopback.langsmith_traffic import synthetic_runs

@@ -18,7 +18,7 @@ def test_defaults_need_nothing() -> None:
         ("INTENT_START_DATE", "01.02.2026", "expected a day as YYYY-MM-DD"),
         ("INTENT_SOURCE", "s3", "expected sample or files:<path or glob>"),
         ("INTENT_SINK", "kafka", "expected none or files:<folder>"),
-        ("INTENT_TEACHER", "gpt", "expected offline"),
+        ("INTENT_TEACHER", "gpt", "'offline' or 'anthropic'"),
         ("INTENT_MAX_INTENTS", "0", "greater than or equal to 1"),
         ("INTENT_LANGFUSE_PLAN", "free", "'self-hosted', 'hobby', 'core' or 'pro'"),
         ("INTENT_OVERLAP_MINUTES", "0", "greater than or equal to 1"),

@@ -159,6 +159,27 @@ def test_a_label_file_that_is_not_there_is_named(project: Project, tmp_path: Pat
     assert f"INTENT_LABELS={tmp_path}/nowhere.csv: expected a CSV, JSONL or parquet file; there is none." in run.failures
 
 
+def tags_of_newcomer(project: Project, asked: Sequence[Message]) -> set[str]:
+    """Ids of the intents that the newcomer's messages are tagged with."""
+    tags = project.tags()
+    return {tags[m.trace_id]["intent_id"] for m in asked if m.intent == NEWCOMER} - {None}
+
+
+def test_what_was_discovered_beside_labels_stays_when_it_is_discovered_again(new_project: Callable[..., Project]) -> None:
+    project = with_labels(new_project(INTENT_EMBEDDER="default", INTENT_DISCOVER="true"), taught_texts(15, SIX))
+    asked = messages(20, intents=[*SIX, NEWCOMER])
+    project.write(asked)
+    project.run_well()
+    before = {intent.id: intent.name for intent in project.taxonomy().active}
+    found = tags_of_newcomer(project, asked)
+    project.write(messages(2, intents=[*SIX, NEWCOMER], seed=5, prefix="n"), "more.jsonl")
+    project.run_well()
+    after = {intent.id: intent.name for intent in project.taxonomy().active}
+    assert set(SIX) < set(before.values())
+    assert before.items() <= after.items()
+    assert tags_of_newcomer(project, asked) == found
+
+
 def test_discovering_beside_labels_keeps_theirs_and_finds_what_they_do_not_cover(new_project: Callable[..., Project]) -> None:
     project = with_labels(new_project(INTENT_EMBEDDER="default", INTENT_DISCOVER="true"), taught_texts(15, SIX))
     asked = messages(20, intents=[*SIX, NEWCOMER])

@@ -105,7 +105,9 @@ def _fit(
     with progress.track("training", 1) as advance:
         texts = [represent(text).text or text for text in labels.texts]  # as tagging will see them
         aims = Aims(precision=chosen.min_precision)
-        fitted = fit(vectors, labels.intent_ids, labels.weights, texts=texts, seed=chosen.seed, about=about, aims=aims)
+        fitted = fit(
+            vectors, labels.intent_ids, labels.weights, texts=texts, seed=chosen.seed, stands_for=labels.stands_for, about=about, aims=aims
+        )
         advance(1)
     return fitted
 

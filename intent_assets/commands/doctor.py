@@ -6,11 +6,23 @@ from collections.abc import Callable
 
 from intent_assets.adapters.live_source import LiveSource
 from intent_assets.commands import terminal
-from intent_assets.errors import IntentAssetsError
+from intent_assets.commands.money import left_of_budgets
+from intent_assets.connections import anthropic_model
+from intent_assets.errors import BadInput, IntentAssetsError
 from intent_assets.intents.release import current
 from intent_assets.resources import make_runner, make_sink, make_source, open_store, utc_now
-from intent_assets.settings import Settings
+from intent_assets.settings import Settings, environment
 from intent_assets.tables import RAW_TRACES, TAGGED_TRACES
+from intent_assets.teacher_contracts import LanguageModel, Request
+from intent_assets.teaching import prices
+from intent_assets.vendor_keys import anthropic_keys
+
+ROLES = {
+    "taxonomy": "INTENT_TAXONOMY_MODEL",
+    "labels": "INTENT_LABEL_MODEL",
+    "rechecks": "INTENT_STRONG_MODEL",
+    "summaries": "INTENT_SUMMARY_MODEL",
+}
 
 
 def examine(settings: Settings, as_json: bool) -> None:
@@ -21,7 +33,10 @@ def examine(settings: Settings, as_json: bool) -> None:
         "embedder": _embedder,
         "release": _release,
         "home": _home,
+        "teacher": _teacher,
     }
+    if settings.teacher == "anthropic" and environment().get("ANTHROPIC_API_KEY", "").strip():
+        probes["teacher's server"] = _teachers_server
     if settings.sink != "none":
         probes["sink"] = _sink
     rows = [_probe(name, probe, settings) for name, probe in probes.items()]
@@ -60,6 +75,46 @@ def _sink(settings: Settings) -> str:
     if sink is None or settings.sink not in ("langfuse", "langsmith"):
         return settings.sink
     return f"{settings.sink}, as {'feedback' if settings.sink == 'langsmith' else settings.write}: {sink.target}"
+
+
+def _teacher(settings: Settings) -> str:
+    if settings.teacher == "offline":
+        return "offline: no model is asked, nothing is paid"
+    roles, table, store = _models(settings), prices(settings), open_store(settings)
+    for model in roles:
+        table.of(model)
+    anthropic_keys(environment())
+    models = "; ".join(f"{model} for {' and '.join(uses)}" for model, uses in roles.items())
+    said = f"{settings.teacher}, {settings.llm_mode}: {models}. Key is set. Prices of {table.as_of}. {left_of_budgets(settings, store)}"
+    return said if settings.redact else f"{said} Personal data is sent as it is (INTENT_REDACT=false)."
+
+
+def _models(settings: Settings) -> dict[str, list[str]]:
+    """What each model is for."""
+    chosen = {use: str(getattr(settings, name.removeprefix("INTENT_").lower())) for use, name in ROLES.items()}
+    if settings.summaries != "model":
+        del chosen["summaries"]
+    return {model: [use for use, of_use in chosen.items() if of_use == model] for model in chosen.values()}
+
+
+def _teachers_server(settings: Settings) -> str:
+    """Ask for the free count of a short text with each model: that tries key, address and model ids, and no trace is sent."""
+    model = anthropic_model(settings, max_retries=1)
+    try:
+        for name, uses in _models(settings).items():
+            _count(model, name, ", ".join(ROLES[use] for use in uses))
+    finally:
+        model.close()
+    address = anthropic_keys(environment()).base_url or "Anthropic"
+    return f"{address} answers, and knows {', '.join(_models(settings))}"
+
+
+def _count(model: LanguageModel, name: str, chosen_by: str) -> None:
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"], "additionalProperties": False}
+    try:
+        model.n_tokens(Request("doctor", name, "", "Is this thing on?", schema, max_tokens=100))
+    except BadInput as error:
+        raise BadInput(f"Model {name} ({chosen_by}): {error}") from error
 
 
 def _embedder(settings: Settings) -> str:

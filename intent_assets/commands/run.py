@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from intent_assets.commands import terminal
 from intent_assets.commands.dry_run import show_dry_run
 from intent_assets.commands.launch import run_job
-from intent_assets.contracts import Store
-from intent_assets.errors import BadInput
+from intent_assets.commands.money import show_spent
+from intent_assets.contracts import SourceLook, Store
+from intent_assets.errors import BadInput, IntentAssetsError
 from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.days import check_day, shift_day
+from intent_assets.intents.label_versions import LABELS
+from intent_assets.intents.ledger import spent_by_run
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
 from intent_assets.resources import make_sink, make_source, open_store, utc_now
@@ -30,6 +33,23 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
     progress = terminal.RichProgress()
     source = make_source(settings, progress, utc_now)
     look = source.look(None)
+    days = days_to_run(settings, look, from_day, to_day)
+    run_id = run_or_exit("whole_pipeline", settings, tags=range_tags(days[0], days[-1]), source=source, progress=progress)
+    store = open_store(settings)
+    if days == known_days(look.days):
+        store.artifacts.put(CURSOR, look.cursor.encode())
+    _closing(store, days)
+    show_spent(settings, store, [run_id])
+    _where_to_read_on(store)
+    show_dry_run(settings, store, days)
+
+
+def days_to_run(settings: Settings, look: SourceLook, from_day: str | None, to_day: str | None) -> list[str]:
+    """The source's days of a range.
+
+    Raises:
+        BadInput: there are none.
+    """
     found = look.days
     days = [d for d in known_days(found) if (from_day or d) <= d <= (to_day or d)]
     if not days:
@@ -37,12 +57,7 @@ def run_pipeline(settings: Settings, from_day: str | None, to_day: str | None) -
             f"INTENT_SOURCE={settings.source}: expected traces between {from_day or 'the start'} and {to_day or 'now'}; "
             f"the source has {len(found)} day(s){': ' + found[0] + ' to ' + found[-1] if found else ''}. {_where_to_look(settings)}"
         )
-    run_or_exit("whole_pipeline", settings, tags=range_tags(days[0], days[-1]), source=source, progress=progress)
-    store = open_store(settings)
-    if days == known_days(found):
-        store.artifacts.put(CURSOR, look.cursor.encode())
-    _closing(settings, store, days)
-    show_dry_run(settings, store, days)
+    return days
 
 
 def _where_to_look(settings: Settings) -> str:
@@ -69,14 +84,18 @@ def tag_new(settings: Settings, since: str | None) -> None:
     remembered = store.artifacts.get(CURSOR)
     look = source.look(None if since or remembered is None else remembered.decode())
     days = [d for d in known_days(look.days) if d >= (since or d)]
-    for first, last in _ranges(days):
+    runs = [
         run_or_exit("tag_new_traces", settings, tags=range_tags(first, last), source=source, progress=progress)
+        for first, last in _ranges(days)
+    ]
     store.artifacts.put(CURSOR, look.cursor.encode())
     terminal.say(
         f"{len(days)} day(s) brought up to date: {', '.join(days[:5])}{' …' if len(days) > 5 else ''}."
         if days
         else "Nothing new in the source."
     )
+    if runs:
+        show_spent(settings, store, runs)
     show_dry_run(settings, store, days)
 
 
@@ -98,14 +117,26 @@ def run_or_exit(
     tags: Mapping[str, str] | None = None,
     ops: Mapping[str, Mapping[str, object]] | None = None,
     **overrides: object,
-) -> None:
-    """Run a job; on failure print why and leave with exit code 1."""
+) -> str:
+    """Run a job and return the run's id; on failure print why, and what was paid, and leave with exit code 1."""
     outcome = run_job(name, settings, tags=tags, ops=ops, **overrides)
     if not outcome.ok:
         for failure in outcome.failures:
             terminal.complain(failure)
         terminal.complain(f"Run {outcome.run_id[:8]} of {name} failed. What was stored is kept; the next run goes on from there.")
+        _show_spent_in_vain(settings, outcome.run_id)
         sys.exit(1)
+    return outcome.run_id
+
+
+def _show_spent_in_vain(settings: Settings, run_id: str) -> None:
+    """What a failed run paid, where it paid; the store itself may be what failed."""
+    try:
+        store = open_store(settings)
+        if spent_by_run(store.artifacts, run_id, utc_now()):
+            show_spent(settings, store, [run_id])
+    except IntentAssetsError as error:
+        terminal.complain(f"What it paid cannot be told: {error}")
 
 
 def _classifier_line(store: Store) -> None:
@@ -119,15 +150,24 @@ def _classifier_line(store: Store) -> None:
     said = f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}"
     if (held_out := classifier.evaluation) is not None:
         said += f"; on {held_out.n:,} labels it did not see: accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}"
-        if not stored_corrections(store.artifacts).num_rows:
-            said += " (the offline teacher's labels: how well it reproduces the clusters)"
+        said += _whose(store)
     terminal.say(f"{said}.")
     for warning in classifier.warnings:
         terminal.say(f"Note: {warning}")
 
 
-def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
-    """The table of tags and where to look next."""
+def _whose(store: Store) -> str:
+    """Whose labels the classifier was measured on, as far as these are a teacher's; people's need no word."""
+    if stored_corrections(store.artifacts).num_rows:
+        return ""
+    teachers = LABELS.newest(store.artifacts)[0]["labeller"].unique().to_pylist()
+    if teachers == ["offline"]:
+        return " (the offline teacher's labels: how well it reproduces the clusters)"
+    return f" (labels by {' and '.join(sorted(teachers))}: how well it reproduces them, right or wrong)" if teachers else ""
+
+
+def _closing(store: Store, days: Sequence[str]) -> None:
+    """The table of tags and what tagged."""
     counts: Counter[str] = Counter()
     n_rejected = sum(store.tables.count(REJECTED_ROWS, day) for day in days)
     for day in days:
@@ -150,6 +190,9 @@ def _closing(settings: Settings, store: Store, days: Sequence[str]) -> None:
     if n_rejected:
         terminal.say(f"{n_rejected} rows were rejected; reasons: {store.uri}/rejected_rows")
     _classifier_line(store)
+
+
+def _where_to_read_on(store: Store) -> None:
     terminal.say(f"Report:  {store.artifacts.uri('intent_report/report.html')}")
     terminal.say(f"Tables:  {store.uri}/tagged_traces")
     terminal.say("Read on: intent-assets traces --intent NAME · intent-assets taxonomy show · make ui")

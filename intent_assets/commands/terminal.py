@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -61,6 +62,21 @@ class RichProgress:
             self._live.remove_task(finished.id)
 
 
+@dataclass(frozen=True)
+class Link:
+    """A value of a table that leads somewhere, in terminals that can show it; None: it does not."""
+
+    text: str
+    url: str | None
+
+
+def linked(row: Mapping[str, object], text: str, url: str) -> dict[str, object]:
+    """The row with one column as a link to what another, which is left out, says."""
+    target = row[url]
+    link = Link(str(row[text]), None if target is None else str(target))
+    return {name: link if name == text else value for name, value in row.items() if name != url}
+
+
 def table(title: str, rows: Sequence[Mapping[str, object]], right: Sequence[str] = ()) -> None:
     """Print rows as a table; columns in `right` are right-aligned. Markup in values is shown as it is."""
     if not rows:
@@ -79,6 +95,8 @@ def _text(value: object) -> Text:
     """The value as it is: neither markup nor emoji names mean anything in what users wrote."""
     if value is None:
         return Text("")
+    if isinstance(value, Link):
+        return Text(value.text, style=f"link {value.url}" if value.url else "")
     return Text(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 

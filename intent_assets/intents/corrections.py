@@ -67,6 +67,11 @@ def stored_corrections(artifacts: ArtifactStore) -> pa.Table:
     return empty(CORRECTIONS) if content is None else from_parquet(content, CORRECTIONS, artifacts.uri(PATH))
 
 
+def corrections_version(artifacts: ArtifactStore) -> str:
+    """A short hash of the stored corrections; equal: nobody changed any."""
+    return hashlib.sha256(artifacts.get(PATH) or b"").hexdigest()[:12]
+
+
 def store_corrections(artifacts: ArtifactStore, rows: pa.Table) -> None:
     """Make `rows` the stored corrections."""
     artifacts.put(PATH, to_parquet(rows, CORRECTIONS))

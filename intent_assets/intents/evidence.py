@@ -5,7 +5,7 @@ tagged with. People's labels come first of all: what they cover need not be disc
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,3 +159,14 @@ def named_places(
     labels = np.array([-1 if intent is None else order[intent] for intent in intents], dtype=np.int64)
     xy = np.column_stack([clusters["x"].to_numpy(), clusters["y"].to_numpy()])
     return xy, labels, [by_id[intent] for intent in order]
+
+
+def labelled_other(labels: pa.Table) -> set[str]:
+    """Ids of the traces that a teacher said no intent fits (LLM_LABELS rows)."""
+    return {row["trace_id"] for row in labels.to_pylist() if row["status"] == "ok" and row["intent_id"] is None and row["trace_id"]}
+
+
+def without_cluster(evidence: Evidence, trace_ids: Collection[str]) -> npt.NDArray[np.int64]:
+    """The clusters int64 (n,), -1 for these traces too: no intent of their cluster fits them, so they are shown one by one."""
+    apart = np.array([trace_id in trace_ids for trace_id in evidence.rows["trace_id"].to_pylist()], dtype=bool)
+    return np.where(apart, -1, evidence.labels)

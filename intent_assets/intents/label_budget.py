@@ -67,14 +67,14 @@ def choose_and_ask(pool: Pool | Vectors, n_labels: int, ask: Ask, *, seed: int) 
     """
     pool = pool if isinstance(pool, Pool) else make_pool(pool)
     answers = Answers(np.empty(0, np.int64), ())
-    for quota in _quotas(n_labels):
+    for quota in quotas(n_labels):
         codes = answers.coded()[1]
         rows = next_round(pool, answers.rows, codes, quota, seed=seed) if len(codes) else first_round(pool, quota, seed=seed)
         answers = _answered(answers, rows, ask)
     return answers
 
 
-def _quotas(n_labels: int) -> list[int]:
+def quotas(n_labels: int) -> list[int]:
     """How many rows each round asks; they add up to `n_labels`."""
     _check_budget(n_labels)
     first = min(n_labels, max(1, round(FIRST_SHARE * n_labels)))

@@ -31,6 +31,10 @@ class Kept:
         manifest = json.dumps({"taxonomy_version": taxonomy_version, "n_rows": rows.num_rows}).encode()
         return save_folder(artifacts, self.folder, {self.file: to_parquet(rows, self.table), MANIFEST: manifest}, made_from)
 
+    def has(self, artifacts: ArtifactStore, made_from: str) -> bool:
+        """Whether the newest version was made from this input."""
+        return find_made_from(artifacts, self.folder, made_from) is not None
+
     def newest(self, artifacts: ArtifactStore) -> tuple[pa.Table, int | None]:
         """The newest rows and their taxonomy version; no rows and None before the first."""
         version = latest_folder(artifacts, self.folder)

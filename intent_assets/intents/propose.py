@@ -1,11 +1,12 @@
 """A relearn's proposal: traces that belong together become intents, old intents that are still there keep id and name.
 
-What becomes of the old intents is in reconcile.py; where they are no prior, in continuity.py; names are in naming.py.
-`propose` is what the asset calls.
+What becomes of the old intents is in reconcile.py; where they are no prior, in continuity.py; names are in naming.py, those of a hosted
+teacher in propose_drafted.py. `propose` is what the asset calls.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,31 +15,18 @@ from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.continuity import Overlaps, covered_by, match, overlaps
 from intent_assets.intents.naming import ClusterName, centre_rows, name_clusters
+from intent_assets.intents.proposal import SAME_MEANING, Proposal, free_id, strength_of
+from intent_assets.intents.propose_drafted import Drafting, drafted
 from intent_assets.intents.reconcile import Known, Plan, reconcile
 from intent_assets.intents.redaction import redact
-from intent_assets.intents.taxonomy import ACTIVE, FACET, RETIRED, Intent, Taxonomy, born_id
+from intent_assets.intents.taxonomy import ACTIVE, FACET, RETIRED, Intent, Taxonomy
+
+__all__ = ["METHOD", "Drafting", "Proposal", "propose"]
 
 METHOD = "reconcile-1"
 Labels = npt.NDArray[np.int64]
-# Below this share of common traces an intent keeps id and name but gets a fresh definition and examples.
-SAME_MEANING = 0.8
 # A window of this many times the traces that the old intents were made of knows better than they do.
 MUCH_MORE = 4
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """The next taxonomy (not stored yet).
-
-    Attributes:
-        taxonomy: all intents, those of before included.
-        intents: (n,) intent id of each trace, None where it has none.
-        strength: float64 (n,), how central a trace is to its intent, 0 to 1; 0 without one.
-    """
-
-    taxonomy: Taxonomy
-    intents: list[str | None]
-    strength: npt.NDArray[np.float64]
 
 
 def propose(
@@ -52,6 +40,7 @@ def propose(
     fixed: Taxonomy | None = None,
     max_intents: int | None = None,
     made_by: str = "offline",
+    drafting: Drafting | None = None,
 ) -> Proposal:
     """Turn clusters into a taxonomy that continues `previous`.
 
@@ -67,6 +56,7 @@ def propose(
             these ids are theirs, the others become further intents.
         max_intents: upper bound of active intents; fixed and locked ones stay even above it.
         made_by: the teacher.
+        drafting: how a hosted teacher is asked to name and correct the groups; None: the offline teacher names new ones.
 
     Raises:
         BadInput: arguments of different lengths.
@@ -77,7 +67,18 @@ def propose(
             f"propose: expected one text, vector, label and earlier intent per trace, came {len(texts)}, {len(vectors)}, {len(labels)}, "
             f"{len(trace_intents)}."
         )
+    if fixed is not None:  # it lists what people do not name as retired, and those may be discovered intents that are still there
+        fixed = replace(fixed, intents=tuple(i for i in fixed.intents if i.status == ACTIVE))
     plan = _plan(vectors, labels, trace_intents, previous, known, fixed, max_intents)
+    if drafting is not None:
+        name = partial(_fallback, texts, plan.groups, vectors, previous, fixed)
+        return drafted(
+            *(texts, vectors, trace_intents, plan, previous, fixed, known),
+            max_intents=max_intents,
+            made_by=made_by,
+            drafting=drafting,
+            fallback=name,
+        )
     present = np.unique(plan.groups[plan.groups >= 0]).tolist()
     fresh = sorted((g for g in present if g not in plan.intent_of), key=lambda g: (-int((plan.groups == g).sum()), g))
     room = _room(len(fresh), plan, previous, fixed, max_intents)
@@ -89,7 +90,7 @@ def propose(
     version = previous.version if previous else 0
     taxonomy = Taxonomy(FACET, version, previous.parent_version if previous else None, made_by, tuple(intents))
     ids = [of_group.get(g) for g in plan.groups.tolist()]
-    return Proposal(taxonomy, ids, _strength(vectors, ids))
+    return Proposal(taxonomy, ids, strength_of(vectors, ids))
 
 
 def _plan(
@@ -152,6 +153,13 @@ def _names(
     return {name.cluster: name for name in named}
 
 
+def _fallback(
+    texts: Sequence[str], labels: Labels, vectors: Vectors, previous: Taxonomy | None, fixed: Taxonomy | None, wanted: Collection[int]
+) -> dict[int, tuple[str, str]]:
+    """The offline teacher's names and definitions for groups that a hosted one did not name."""
+    return {group: (one.name, one.definition) for group, one in _names(texts, labels, vectors, wanted, previous, fixed).items()}
+
+
 def _intents(
     names: Mapping[int, ClusterName], born: Sequence[int], plan: Plan, previous: Taxonomy | None, fixed: Taxonomy | None
 ) -> tuple[list[Intent], dict[int, str]]:
@@ -167,7 +175,7 @@ def _intents(
             used.add(intent.id)
     for group in born:
         name = names[group]
-        intent_id = _free_id(name.name, born_in, used)
+        intent_id = free_id(name.name, born_in, used)
         used.add(intent_id)
         of_group[group] = intent_id
         parents = plan.parents.get(group, ())
@@ -185,14 +193,6 @@ def _continued(intent: Intent, group: int | None, names: Mapping[int, ClusterNam
     return replace(kept, definition=names[group].definition, examples=names[group].examples)
 
 
-def _free_id(name: str, born_in: int, given: Collection[str]) -> str:
-    """An id no intent has; the version of birth salts it, so that a name born again later is another intent."""
-    attempt = 0
-    while (intent_id := born_id(name, f"{born_in}.{attempt}")) in given:
-        attempt += 1
-    return intent_id
-
-
 def _taken_in(vectors: Vectors, plan: Plan, groups: Sequence[int], of_group: Mapping[int, str]) -> dict[int, str]:
     """For groups that became no intent: the one they were split from, else that of the nearest group that has one."""
     targets = sorted(set(of_group) & set(plan.groups.tolist()))
@@ -202,14 +202,3 @@ def _taken_in(vectors: Vectors, plan: Plan, groups: Sequence[int], of_group: Map
     nearest = {group: of_group[targets[int(best)]] for group, best in zip(groups, near.argmax(axis=1), strict=True)}
     stayed = set(of_group.values())
     return {g: next((p for p in plan.parents.get(g, ()) if p in stayed), nearest[g]) for g in groups}
-
-
-def _strength(vectors: Vectors, ids: Sequence[str | None]) -> npt.NDArray[np.float64]:
-    """Cosine of each trace to the centre of its intent: float64 (n,), 0 to 1; 0 for traces without one."""
-    number = {intent_id: code for code, intent_id in enumerate(sorted({i for i in ids if i is not None}))}
-    codes = np.array([-1 if i is None else number[i] for i in ids], np.int64)
-    strength = np.zeros(len(ids))
-    if number:
-        centres = centre_rows(vectors, codes, range(len(number)))
-        strength = np.where(codes >= 0, np.clip(np.einsum("ij,ij->i", vectors, centres[codes]), 0.0, 1.0), 0.0)
-    return strength

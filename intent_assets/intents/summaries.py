@@ -7,6 +7,7 @@ the sentences whose words recur. It reads one trace at a time, so a trace is rep
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -83,21 +84,22 @@ def text_hash(text: str) -> str:
 
 def summarise(traces: pa.Table) -> pa.Table:
     """Return SUMMARIES rows for raw traces (columns source, trace_id, text, content_hash)."""
-    rows: list[dict[str, object]] = []
-    for trace in traces.select(["source", "trace_id", "text", "content_hash"]).to_pylist():
-        made = represent(trace["text"])
-        rows.append(
-            {
-                "source": trace["source"],
-                "trace_id": trace["trace_id"],
-                "content_hash": trace["content_hash"],
-                "represented_text": made.text,
-                "kind": made.kind,
-                "status": made.status,
-                "text_hash": None if made.text is None else text_hash(made.text),
-                "n_tokens": 0,
-                "cost_usd": 0.0,
-                "method": METHOD,
-            }
-        )
-    return rows_to_table(rows, SUMMARIES)
+    rows = traces.select(["source", "trace_id", "text", "content_hash"]).to_pylist()
+    return rows_to_table([summary_row(row) for row in rows], SUMMARIES)
+
+
+def summary_row(trace: Mapping[str, str | None], by_model: str | None = None) -> dict[str, object]:
+    """One SUMMARIES row of a raw trace; `by_model` is a summary that a model wrote."""
+    made = represent(trace["text"]) if by_model is None else Representation(by_model, "model", "ok")
+    return {
+        "source": trace["source"],
+        "trace_id": trace["trace_id"],
+        "content_hash": trace["content_hash"],
+        "represented_text": made.text,
+        "kind": made.kind,
+        "status": made.status,
+        "text_hash": None if made.text is None else text_hash(made.text),
+        "n_tokens": 0,
+        "cost_usd": 0.0,
+        "method": METHOD,
+    }

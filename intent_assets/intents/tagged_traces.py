@@ -72,11 +72,15 @@ def due(traces: pa.Table, tagged: pa.Table, release: Release, people: PersonLabe
     wanted = traces.append_column("said", people.of_all(traces))
     wanted = _with_constant(wanted, "taxonomy_version", release.taxonomy_version)
     wanted = _with_constant(wanted, "classifier_version", release.classifier_version)
-    by_person = pc.equal(tagged["tag_source"], "person")
-    said = pc.fill_null(tagged["intent_id"], NONE_FITS)
-    done = tagged.append_column("said", pc.if_else(by_person, said, pa.scalar(None, pa.string())))
+    done = tagged.append_column("said", said_by_tag(tagged))
     same = ("source", "trace_id", "content_hash", "taxonomy_version", "classifier_version", "said")
     return pending(wanted, done, same).drop_columns(["taxonomy_version", "classifier_version"])
+
+
+def said_by_tag(tagged: pa.Table) -> pa.ChunkedArray:
+    """What the person said by whom each row was tagged: an intent id or NONE_FITS; null where the classifier decided."""
+    by_person = pc.equal(tagged["tag_source"], "person")
+    return pc.if_else(by_person, pc.fill_null(tagged["intent_id"], NONE_FITS), pa.scalar(None, pa.string()))
 
 
 def _with_constant(rows: pa.Table, name: str, value: int) -> pa.Table:

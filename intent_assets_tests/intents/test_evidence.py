@@ -1,10 +1,11 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from intent_assets.adapters.store import open_store
-from intent_assets.intents.evidence import known_traces, landed_labels, named_places
+from intent_assets.intents.evidence import Evidence, known_traces, labelled_other, landed_labels, named_places, without_cluster
 from intent_assets.intents.taxonomy import Intent, Taxonomy
 from intent_assets.intents.training import training_labels
 from intent_assets.tables import CORRECTIONS, EMBEDDINGS, INTENT_MEMBERS, LLM_LABELS, empty, rows_to_table
@@ -36,6 +37,28 @@ def test_of_two_labels_on_one_trace_the_nearer_counts_whatever_their_order() -> 
 def test_nothing_to_land_on_or_nothing_to_land() -> None:
     assert landed_labels(TRACES[:1], unit((1, 0.1, 0)), ["a"]) == ["a"]
     assert landed_labels(TRACES, TRACES[:0], []) == [None] * 4
+
+
+def test_traces_that_no_intent_fits_are_shown_apart_from_their_clusters() -> None:
+    label = {
+        "content_hash": "h",
+        "text": "x",
+        "labeller": "m",
+        "weight": 1.0,
+        "pool": "train",
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    rows = [
+        {**label, "label_id": "1", "trace_id": "a", "intent_id": None, "status": "ok"},
+        {**label, "label_id": "2", "trace_id": "b", "intent_id": "int_00000001", "status": "ok"},
+        {**label, "label_id": "3", "trace_id": "c", "intent_id": None, "status": "refused"},
+        {**label, "label_id": "4", "trace_id": None, "intent_id": None, "status": "ok"},
+    ]
+    others = labelled_other(rows_to_table(rows, LLM_LABELS))
+    assert others == {"a"}
+    clusters = pa.table({"trace_id": list("abcd")})
+    evidence = Evidence(clusters, [""] * 4, TRACES, np.array([0, 0, 1, -1]), [None] * 4, None)
+    assert without_cluster(evidence, others).tolist() == [-1, 0, 1, -1]
 
 
 def test_places_are_numbered_by_size_and_named() -> None:
