@@ -43,8 +43,17 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
     """All sensors; running by default when the source is live."""
     by_name = {job.name: job for job in jobs}
     status = dg.DefaultSensorStatus.RUNNING if live else dg.DefaultSensorStatus.STOPPED
+    asked_for = [by_name[name] for name in (*PER_DAY_JOBS, "relearn")]
+    return [
+        _new_traces(asked_for, status, interval_s),
+        _release_moved(status, interval_s),
+        _corrections(status, interval_s),
+        _failed_run(status),
+    ]
 
-    @dg.sensor(jobs=[by_name[name] for name in (*PER_DAY_JOBS, "relearn")], minimum_interval_seconds=interval_s, default_status=status)
+
+def _new_traces(jobs: Sequence[Job], status: dg.DefaultSensorStatus, interval_s: int) -> dg.SensorDefinition:
+    @dg.sensor(jobs=jobs, minimum_interval_seconds=interval_s, default_status=status)
     def new_traces_sensor(
         context: dg.SensorEvaluationContext,
         store: dg.ResourceParam[Store],
@@ -69,6 +78,10 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         reason = None if requests else _why_nothing(backlog)
         return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=backlog.to_json())
 
+    return new_traces_sensor
+
+
+def _release_moved(status: dg.DefaultSensorStatus, interval_s: int) -> dg.SensorDefinition:
     @dg.sensor(job_name="retag", minimum_interval_seconds=interval_s, default_status=status)
     def release_moved_sensor(
         context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
@@ -81,6 +94,10 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         requests = [dg.RunRequest(run_key=f"move-{release.moves}", tags=range_tags(days[0], days[-1]))] if days else []
         return dg.SensorResult(run_requests=requests, cursor=str(release.moves))
 
+    return release_moved_sensor
+
+
+def _corrections(status: dg.DefaultSensorStatus, interval_s: int) -> dg.SensorDefinition:
     @dg.sensor(job_name="retag", minimum_interval_seconds=interval_s, default_status=status)
     def corrections_sensor(context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store]) -> dg.SensorResult | dg.SkipReason:
         """After people's labels change, brings the tags that disagree with them up to date, however old their traces are."""
@@ -102,13 +119,17 @@ def make_sensors(jobs: Sequence[Job], live: bool, interval_s: int) -> list[dg.Se
         request = dg.RunRequest(run_key=f"corrected-{state}-{n_tries}", tags=range_tags(days[0], days[-1]))
         return dg.SensorResult(run_requests=[request], cursor=f"{state}#{n_tries + 1}")
 
+    return corrections_sensor
+
+
+def _failed_run(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.run_failure_sensor(default_status=status)
     def failed_run_sensor(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[Alerts]) -> None:
         """Posts a failed run to INTENT_ALERT_URL, when one is set."""
         run = context.dagster_run
         alerts.send(f"intent_assets: run {run.run_id[:8]} of {run.job_name} failed: {context.failure_event.message}")
 
-    return [new_traces_sensor, release_moved_sensor, corrections_sensor, failed_run_sensor]
+    return failed_run_sensor
 
 
 def _day_requests(
