@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from intent_assets.errors import StopRun
-from intent_assets.token_usage import Usage as Usage  # noqa: PLC0414: adapters take it from here
+from intent_assets.token_usage import Usage as Usage
 
 OK = "ok"
 REFUSED = "refused"
