@@ -340,6 +340,15 @@ def test_who_stops_listening_stops_the_workers() -> None:
         assert server.n_requests == n_requests < 15
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Interrupts raise KeyboardInterrupt, also where the tests were started in the background, which has them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_it_at_once_and_what_came_is_kept() -> None:
     plan = AnthropicFaultPlan(at=dict.fromkeys(range(6, 10), faults.SLOW), slow_s=8.0)
     came: list[Answer] = []

@@ -14,7 +14,7 @@ from intent_assets.intents.draft_sheet import DraftIntent, Group, first_sheet
 from intent_assets.intents.draft_steps import written
 from intent_assets.intents.fences import conversation, fenced, one_line, visible
 from intent_assets.intents.model_labels import Labelling, Shown, TraceToLabel
-from intent_assets.intents.model_summaries import LongTrace, SummaryStyle, _question
+from intent_assets.intents.model_summaries import LongTrace, SummaryStyle, summary_question
 from intent_assets.intents.prompt_texts import read_prompt
 from intent_assets.intents.taxonomy import Intent, Taxonomy
 from intent_assets_tests.injections import INJECTIONS
@@ -85,7 +85,7 @@ def test_the_shared_part_has_the_intents_where_they_belong(said: list[tuple[str,
 
 @given(TEXTS)
 def test_a_request_for_summaries_has_its_conversations(texts: list[str]) -> None:
-    question = _question(SummaryStyle(MODEL, 30, "English"))
+    question = summary_question(SummaryStyle(MODEL, 30, "English"))
     assert elements(question.write([LongTrace(str(n), text) for n, text in enumerate(texts)]).own) == traces(texts)
 
 
