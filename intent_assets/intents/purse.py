@@ -137,10 +137,6 @@ class Purse:
         """Put what was billed in place of what was set aside."""
         ledger.settle(self._artifacts, reservation_id, self._spendings(answers, model, batch), self._now())
 
-    def book(self, booking_id: str, answers: Sequence[Answer], model: str, *, batch: bool) -> None:
-        """Book what was billed and nothing was set aside for in this run."""
-        ledger.book(self._artifacts, booking_id, self._spendings(answers, model, batch), self._now())
-
     def note(self, forecast: Forecast) -> None:
         """Keep a forecast, added to those before, beside what will have been spent."""
         self.noted += forecast

@@ -21,7 +21,7 @@ def one(payload: dict[str, object], zone: str = "UTC") -> dict[str, object]:
     return dict(trace)
 
 
-# As the servers sent them: facts/langfuse_wire, shortened.
+# As the servers sent them, shortened.
 TRACE_V3 = {
     "id": "54341ecda7dc7d009add247778ebffc1",
     "projectId": "proj-real",
