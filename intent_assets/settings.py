@@ -14,11 +14,13 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from intent_assets.errors import BadInput
 from intent_assets.setting_kinds import Day, Sink, Source, ZoneName
+from intent_assets.settings_classifier import ClassifierSettings
 from intent_assets.settings_live import LiveSettings
+from intent_assets.settings_mistral import MistralSettings
 from intent_assets.settings_teacher import TeacherSettings
 
 
-class Settings(TeacherSettings, LiveSettings):
+class Settings(ClassifierSettings, MistralSettings, TeacherSettings, LiveSettings):
     """Plain settings; every field is one `INTENT_…` variable (field name in capitals)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,12 +72,6 @@ class Settings(TeacherSettings, LiveSettings):
     sweep_days: int = Field(7, ge=1, description="days the nightly sweep reads again", examples=["7"])
     retag_days: int = Field(30, ge=1, description="days re-tagged after a release moves", examples=["30"])
     max_rejected_share: float = Field(0.05, ge=0, le=1, description="share of rejected rows above which a check fails", examples=["0.05"])
-    min_accuracy: float = Field(
-        0.5, ge=0, le=1, description="held-out accuracy below which a new classifier is not released", examples=["0.5"]
-    )
-    min_precision: float = Field(
-        0.7, ge=0, le=1, description="precision on held-out labels that the abstention threshold aims at", examples=["0.9"]
-    )
     seed: int = Field(0, ge=0, description="seed of everything random", examples=["0"])
     sample_last_day: Day | None = Field(None, description="last day of the bundled sample; default yesterday", examples=["2026-11-20"])
     sensor_interval_s: int = Field(30, ge=5, description="seconds between looks at the source", examples=["30"])

@@ -1,7 +1,8 @@
 """Learns the classifier that tags all traffic from a few labelled rows, or from names and definitions alone.
 
-Its head is in heads.py, words in word_features.py, cut-offs in thresholds.py, what is tried on unseen rows in trials.py and
-folds.py, quality in evaluation.py, files in classifier_files.py. When it is trained is in assets/classifier.py.
+Its head is in heads.py, words in word_features.py, cut-offs in thresholds.py, what is tried on unseen rows in trials.py and folds.py,
+labels that seem wrong in suspects.py, quality in evaluation.py, files in classifier_files.py. When it is trained is in
+assets/classifier.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ import numpy.typing as npt
 from intent_assets.contracts import Predictions, Vectors
 from intent_assets.errors import BadInput
 from intent_assets.intents.evaluation import Evaluation
+from intent_assets.intents.folds import TrainingRows
 from intent_assets.intents.heads import (
     CHUNK_ROWS,
+    Codes,
     Head,
     Reals,
     fit_centroids,
@@ -23,6 +26,7 @@ from intent_assets.intents.heads import (
     stratified_order,
 )
 from intent_assets.intents.labelled_rows import training_rows, warnings_of
+from intent_assets.intents.suspects import DOWN_WEIGHT, TREATMENTS, Doubts, Flags, Suspect, Treatment
 from intent_assets.intents.thresholds import (
     GENERAL,
     Aims,
@@ -32,10 +36,10 @@ from intent_assets.intents.thresholds import (
     judge,
     probabilities,
 )
-from intent_assets.intents.trials import fit_head, learn_cut_offs, seem_wrong, tried
+from intent_assets.intents.trials import Trial, Tried, best_of_trials, fit_parts, judge_labels, learn_cut_offs, tried
 from intent_assets.intents.word_features import WordFeatures, fit_words
 
-METHOD = "lr+words+nn/2"  # raise when the method changes what is learned
+METHOD = "lr+words+nn/3"  # raise when the method changes what is learned
 PROTOTYPE_METHOD = "prototypes/1"
 MAX_TRAINING_ROWS = 20_000
 
@@ -124,6 +128,23 @@ def joined(vectors: Vectors, texts: Sequence[str], words: WordFeatures | None) -
     return np.hstack([vectors, words.transform(texts)], dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What training found out.
+
+    Attributes:
+        classifier: the trained one.
+        unseen: (n_given,) best intent of each given row by a head that never saw it; None where no head could judge it.
+        suspects: labels that seem to be wrong, the most doubtful first. People's are among them; those are only listed.
+        tried: the heads that were compared, simpler ones first.
+    """
+
+    classifier: FittedClassifier
+    unseen: tuple[str | None, ...]
+    suspects: tuple[Suspect, ...]
+    tried: tuple[Tried, ...]
+
+
 def fit(
     vectors: Vectors,
     intent_ids: Sequence[str],
@@ -136,6 +157,26 @@ def fit(
     about: About | None = None,
     aims: Aims | None = None,
 ) -> FittedClassifier:
+    """Train on labelled rows: the classifier alone of what `learn` gives, with the same arguments."""
+    return learn(
+        vectors, intent_ids, weights, texts=texts, seed=seed, groups=groups, stands_for=stands_for, about=about, aims=aims
+    ).classifier
+
+
+def learn(
+    vectors: Vectors,
+    intent_ids: Sequence[str],
+    weights: npt.ArrayLike | None = None,
+    *,
+    texts: Sequence[str] | None = None,
+    seed: int,
+    groups: Sequence[object] | None = None,
+    stands_for: npt.ArrayLike | None = None,
+    trusted: Sequence[bool] | npt.NDArray[np.bool_] | None = None,
+    suspects: Treatment = "drop",
+    about: About | None = None,
+    aims: Aims | None = None,
+) -> Learned:
     """Train on labelled rows.
 
     Args:
@@ -147,14 +188,20 @@ def fit(
         groups: (n,) rows with an equal value stay on one side of every split, e.g. the hash of the text; None groups
             rows with equal vectors.
         stands_for: (n,) how many traces of the traffic each row is like; cut-offs are chosen and quality is told for the traffic, not
-            for the rows, which may have been chosen for being doubtful. None: the rows are like the traffic.
+            for the rows, which may have been chosen for being doubtful. A row of 0, such as the name of an intent, is learned and never
+            judged. None: the rows are like the traffic.
+        trusted: (n,) whether a person gave the label; such a row always counts in full. None: nobody did.
+        suspects: what training does with labels that seem to be wrong, where there are many: leave them out (`drop`, and `ask`, where the
+            caller asks again), count them less (`down-weight`), or nothing (`keep`).
         about: model id, names and kinds to carry along.
         aims: what the cut-offs are chosen for.
 
     Raises:
-        BadInput: no rows, or rows that do not fit together.
+        BadInput: no rows, rows that do not fit together, or a treatment that is none.
     """
-    ids, rows, kept = training_rows(vectors, intent_ids, weights, groups, texts, stands_for)
+    if suspects not in TREATMENTS:
+        raise BadInput(f"suspects: expected one of {', '.join(TREATMENTS)}, came {suspects!r}.")
+    ids, rows, kept = training_rows(vectors, intent_ids, weights, groups, texts, stands_for, trusted)
     given = (about.names if about else None) or {}
     warnings = warnings_of(rows, tuple(given.get(intent, intent) for intent in ids))
     if len(rows) > MAX_TRAINING_ROWS:
@@ -163,15 +210,52 @@ def fit(
     words = None if texts is None else fit_words([texts[row] for row in kept.tolist()], seed)
     said = None if words is None or texts is None else words.transform([texts[row] for row in kept.tolist()])
     trials = tried(rows, said, len(ids), seed)
-    best = min(trials, key=lambda trial: trial.loss)
-    calibration, evaluation = learn_cut_offs(best, ids, aims or Aims(), warnings)
-    wrong = seem_wrong(best, calibration)
-    if wrong.any():
-        warnings += (f"{wrong.sum()} of {len(rows)} labels seem to be wrong, by what the others say, and were left out.",)
-    taught = best.rows.take(~wrong)
-    head = fit_head(len(ids), seed, rows.vectors.shape[1])(taught.vectors, taught.codes, taught.weights)
+    best = best_of_trials(trials)
+    by_people = np.zeros(len(rows), dtype=bool) if trusted is None else np.asarray(trusted, dtype=bool)[kept]
+    doubts, calibration, evaluation, warnings = _without_doubted(best, rows, ids, aims or Aims(), warnings, by_people, suspects)
+    counts = doubts.kept_weights(suspects)
+    taught, heard = rows.weighing(counts).take(counts > 0), None if said is None else said[counts > 0]
+    head = fit_parts(best, taught, heard, len(ids), seed)
     used = words.weighing(best.word_weight) if words and best.word_weight else None
-    return _classifier(ids, used, head, calibration, about, METHOD, seed, len(intent_ids), evaluation, warnings)
+    classifier = _classifier(ids, used, head, calibration, about, METHOD, seed, len(intent_ids), evaluation, warnings)
+    unseen = _best_unseen(best, ids, kept, len(intent_ids))
+    return Learned(classifier, unseen, _listed(doubts, rows, ids, kept), tuple(trial.told(rows, trial is best) for trial in trials))
+
+
+def _without_doubted(
+    best: Trial,
+    rows: TrainingRows,
+    ids: tuple[str, ...],
+    aims: Aims,
+    warnings: tuple[str, ...],
+    by_people: Flags,
+    treatment: Treatment,
+) -> tuple[Doubts, Calibration, Evaluation | None, tuple[str, ...]]:
+    """Find the labels that seem wrong, and learn cut-offs; where there are some and they are not kept, once more without them."""
+    calibration, evaluation = learn_cut_offs(best, rows, ids, aims, warnings)
+    doubts = judge_labels(best, calibration, rows, by_people)
+    if not doubts.wrong.any():
+        return doubts, calibration, evaluation, warnings
+    done = {"keep": "are kept, as asked", "down-weight": f"count {DOWN_WEIGHT:g} times as much"}.get(treatment, "were left out")
+    warnings += (f"{doubts.wrong.sum()} of {len(rows)} labels seem to be wrong, by what the others say, and {done}.",)
+    wrong = None if treatment == "keep" else doubts.wrong
+    return doubts, *learn_cut_offs(best, rows, ids, aims, warnings, wrong), warnings
+
+
+def _best_unseen(best: Trial, ids: tuple[str, ...], kept: Codes, n_given: int) -> tuple[str | None, ...]:
+    found: list[str | None] = [None] * n_given
+    if best.unseen is not None:
+        known = np.flatnonzero(best.unseen.known)
+        codes = best.unseen.scores.rows(known).logits(best.neighbour_weight).argmax(axis=1)
+        for row, code in zip(kept[known].tolist(), codes.tolist(), strict=True):
+            found[row] = ids[code]
+    return tuple(found)
+
+
+def _listed(doubts: Doubts, rows: TrainingRows, ids: tuple[str, ...], kept: Codes) -> tuple[Suspect, ...]:
+    chosen = np.flatnonzero(doubts.listed)
+    chosen = chosen[np.argsort(doubts.quality[chosen], kind="stable")]
+    return tuple(Suspect(int(kept[i]), ids[rows.codes[i]], ids[doubts.likely[i]], float(doubts.quality[i])) for i in chosen)
 
 
 def fit_prototypes(vectors: Vectors, intent_ids: Sequence[str], *, about: About | None = None) -> FittedClassifier:
@@ -213,4 +297,4 @@ def _classifier(
     )
 
 
-__all__ = ["About", "Aims", "FittedClassifier", "decide", "fit", "fit_prototypes"]
+__all__ = ["About", "Aims", "FittedClassifier", "Learned", "Suspect", "Tried", "decide", "fit", "fit_prototypes", "learn"]

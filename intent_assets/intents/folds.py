@@ -4,7 +4,7 @@ What is learned from them is in thresholds.py and evaluation.py.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,10 @@ class TrainingRows:
         stands_for = None if self.stands_for is None else self.stands_for[chosen]
         return TrainingRows(self.vectors[chosen], self.codes[chosen], self.weights[chosen], self.groups[chosen], stands_for)
 
+    def weighing(self, factors: Reals) -> "TrainingRows":
+        """Return the same rows, each counting (n,) `factors` times as much in training."""
+        return replace(self, weights=self.weights * factors)
+
     def shares(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Reals | None:
         """What some rows say of the traffic, float64; None where all rows say equally much."""
         return None if self.stands_for is None or len(np.unique(self.stands_for)) < 2 else self.stands_for[chosen]
@@ -54,7 +58,7 @@ class OutOfFold:
     Attributes:
         scores: each row's, from the head trained without the row's fold.
         folds: int64 (n,), the fold of each row.
-        known: bool (n,), whether that head had seen the row's intent at all; the others cannot be judged.
+        known: bool (n,), whether the row can be judged: that head had seen its intent, and it stands for somebody's request.
     """
 
     scores: Scores
@@ -82,13 +86,13 @@ def assign_folds(codes: Codes, groups: Codes, n_folds: int, seed: int) -> Codes:
     return folds[inverse]
 
 
-def out_of_fold(views: Sequence[TrainingRows], n_intents: int, fit_head: FitHead, seed: int) -> list[OutOfFold | None]:
+def out_of_fold(views: Sequence[TrainingRows], n_intents: int, fit_head: FitHead | Sequence[FitHead], seed: int) -> list[OutOfFold | None]:
     """Score every row by a head fitted on the other folds; None where there are fewer than two groups.
 
     Args:
         views: the same rows, each time with other features; all are judged on the same folds.
         n_intents: columns of the scores.
-        fit_head: makes a head of features, codes and weights.
+        fit_head: makes a head of features, codes and weights; one for all views, or one for each.
         seed: of the folds.
     """
     rows = views[0]
@@ -99,8 +103,11 @@ def out_of_fold(views: Sequence[TrainingRows], n_intents: int, fit_head: FitHead
     known = np.zeros(len(rows), dtype=bool)
     for fold in np.unique(folds):
         known[folds == fold] = np.isin(rows.codes[folds == fold], rows.codes[folds != fold])
-    jobs = [(view, fold) for view in views for fold in np.unique(folds).tolist()]
-    parts = in_threads(lambda job: _judge_fold(job[0], folds == job[1], fit_head), jobs)
+    if rows.stands_for is not None:
+        known &= rows.stands_for > 0
+    makers = [fit_head] * len(views) if callable(fit_head) else fit_head
+    jobs = [(view, make, fold) for view, make in zip(views, makers, strict=True) for fold in np.unique(folds).tolist()]
+    parts = in_threads(lambda job: _judge_fold(job[0], folds == job[2], job[1]), jobs)
     n_folds = len(jobs) // len(views)
     return [OutOfFold(_joined(parts[n : n + n_folds], folds, n_intents), folds, known) for n in range(0, len(jobs), n_folds)]
 

@@ -6,7 +6,8 @@ far a text is from all that was labelled. Prediction needs numpy alone; only `fi
 thresholds are in thresholds.py, the whole classifier in classifier.py.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +129,50 @@ def fit_linear(
     bias = np.full(n_intents, ABSENT_BIAS, dtype=np.float32)
     layer[present], bias[present] = coefficients, intercepts
     return Head(layer, bias, *_exemplars(features[:, :dim], codes, seed))
+
+
+def fit_whitened(
+    features: Vectors, codes: Codes, weights: Reals, n_intents: int, seed: int, c: float = DEFAULT_C, dim: int | None = None
+) -> Head:
+    """Fit `fit_linear` where directions in which rows of one intent differ count less, and give it as a head of the features themselves.
+
+    The vectors are whitened by the scatter within the intents, shrunk halfway to a multiple of the identity, as in linear discriminant
+    analysis (Fisher 1936); the words' features are left as they are. With few rows the mean of this head and the plain one is often
+    better than either (BANKING77, 5 and 10 rows per intent, on other training rows: 0.3 and 0 points). Arguments as for `fit_linear`.
+    """
+    n = features.shape[1] if dim is None else dim
+    vectors = features[:, :n].astype(np.float64)
+    middle, axes = vectors.mean(axis=0), _whitening(vectors, codes)
+    turned = (vectors - middle) @ axes
+    axes /= max(float(np.sqrt((turned**2).sum(axis=1).mean())), 1e-12)
+    seen = np.hstack([(vectors - middle) @ axes, features[:, n:]], dtype=np.float32)
+    head = fit_linear(seen, codes, weights, n_intents, seed, c)
+    layer = np.hstack([head.weights[:, :n] @ axes.T, head.weights[:, n:]], dtype=np.float32)
+    bias = head.bias - (layer[:, :n] @ middle).astype(np.float32)
+    return Head(layer, bias, *_exemplars(features[:, :n], codes, seed))
+
+
+def _whitening(vectors: Reals, codes: Codes) -> Reals:
+    """Return float64 (dim, dim), what makes the scatter within intents even; the identity where no intent has two different rows."""
+    sums = np.zeros((int(codes.max()) + 1, vectors.shape[1]))
+    np.add.at(sums, codes, vectors)
+    means = sums / np.maximum(np.bincount(codes), 1)[:, None]
+    inside = vectors - means[codes]
+    scatter, directions = np.linalg.eigh(inside.T @ inside / len(codes))
+    mean = float(scatter.clip(0).mean())
+    if mean < 1e-9:
+        return np.eye(vectors.shape[1])
+    axes: Reals = directions / np.sqrt(scatter.clip(0) + mean)
+    return axes
+
+
+def mean_of(heads: Sequence[Head]) -> Head:
+    """Return the head whose linear logits are the mean of those of heads of the same features and rows."""
+    if len(heads) == 1:
+        return heads[0]
+    layer = np.stack([head.weights for head in heads]).mean(axis=0)
+    bias = np.stack([head.bias for head in heads]).mean(axis=0)
+    return replace(heads[0], weights=layer, bias=bias)
 
 
 def fit_centroids(features: Vectors, codes: Codes, weights: Reals, n_intents: int, seed: int, dim: int | None = None) -> Head:

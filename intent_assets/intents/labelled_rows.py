@@ -8,11 +8,9 @@ import numpy.typing as npt
 from intent_assets.contracts import Vectors
 from intent_assets.errors import BadInput, some
 from intent_assets.intents.folds import TrainingRows
-from intent_assets.intents.heads import Codes, Reals
+from intent_assets.intents.heads import Codes
 
 FEW_ROWS_PER_INTENT = 10
-DOUBTED_BELOW = 0.01
-NOISY_ABOVE = 0.06  # with right labels up to 5 % of the rows are doubted (5 rows per intent), with every tenth label wrong 9 % and more
 
 
 def training_rows(
@@ -22,10 +20,11 @@ def training_rows(
     groups: Sequence[object] | None,
     texts: Sequence[str] | None,
     stands_for: npt.ArrayLike | None = None,
+    trusted: Sequence[bool] | npt.NDArray[np.bool_] | None = None,
 ) -> tuple[tuple[str, ...], TrainingRows, Codes]:
     """Check what came and return the intents in order, the rows of weight above 0, and int64 their numbers in what came.
 
-    Arguments as for `classifier.fit`.
+    Arguments as for `classifier.learn`.
 
     Raises:
         BadInput: no rows, or rows that do not fit together.
@@ -33,6 +32,7 @@ def training_rows(
     n = len(intent_ids)
     counts = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     given = {"groups": groups, "texts": texts, "numbers of traces": None if stands_for is None else np.asarray(stands_for).tolist()}
+    given["marks of trust"] = None if trusted is None else list(trusted)
     wrong = [f"{len(values)} {what}" for what, values in given.items() if values is not None and len(values) != n]
     if vectors.ndim != 2 or len(vectors) != n or counts.shape != (n,) or wrong:
         raise BadInput(
@@ -63,6 +63,8 @@ def _group_numbers(vectors: Vectors, groups: Sequence[object] | None) -> Codes:
 
 def warnings_of(rows: TrainingRows, names: tuple[str, ...]) -> tuple[str, ...]:
     """Say what the data is too small for, by the intents' names."""
+    if rows.stands_for is not None:
+        rows = rows.take(rows.stands_for > 0)  # a name that is learned is no labelled text
     texts = np.bincount(np.unique(np.stack([rows.codes, rows.groups]), axis=1)[0], minlength=len(names))
     found = []
     if len(names) == 1:
@@ -77,19 +79,3 @@ def warnings_of(rows: TrainingRows, names: tuple[str, ...]) -> tuple[str, ...]:
     if single:
         found.append(f"Intents with a single text can be tagged but not evaluated: {len(single)} ({some(single)}).")
     return tuple(found)
-
-
-def doubted(own: Reals, codes: Codes) -> npt.NDArray[np.bool_]:
-    """Return bool (n,), which rows seem to be labelled wrong; none where they are so few that they may just be hard.
-
-    Where labels are noisy, nine in ten of these are wrong, and a head does better without them (confident learning:
-    Northcutt et al. 2021, arXiv:1911.00068). An intent never loses all its rows.
-
-    Args:
-        own: (n,) probability of each row's label by a head that never saw the row.
-        codes: (n,) intent of each row.
-    """
-    low = own < DOUBTED_BELOW
-    if low.mean() <= NOISY_ABOVE:
-        return np.zeros(len(own), dtype=bool)
-    return np.asarray(low & np.isin(codes, codes[~low]))

@@ -79,6 +79,19 @@ def propose(
             drafting=drafting,
             fallback=name,
         )
+    return _offline(texts, vectors, plan, previous, fixed, max_intents, made_by)
+
+
+def _offline(
+    texts: Sequence[str],
+    vectors: Vectors,
+    plan: Plan,
+    previous: Taxonomy | None,
+    fixed: Taxonomy | None,
+    max_intents: int | None,
+    made_by: str,
+) -> Proposal:
+    """Name what is new by its words, and take in what there is no room for."""
     present = np.unique(plan.groups[plan.groups >= 0]).tolist()
     fresh = sorted((g for g in present if g not in plan.intent_of), key=lambda g: (-int((plan.groups == g).sum()), g))
     room = _room(len(fresh), plan, previous, fixed, max_intents)

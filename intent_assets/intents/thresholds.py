@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intent_assets.contracts import Predictions, Vectors
+from intent_assets.errors import BadInput
 from intent_assets.intents.heads import Codes, Reals, Scores
 
 LOW_CONFIDENCE, OUT_OF_SCOPE = "low_confidence", "out_of_scope"
@@ -27,11 +28,19 @@ class Aims:
         precision: wanted share of right tags among the rows tagged, on validation data.
         min_coverage: share of rows that must still be tagged, even where that costs the wanted precision.
         scope_loss: share of in-scope rows that may be taken for out of scope.
+        abstain_share: share of the traffic that abstains in all, for whichever reason; chooses the cut-offs in place of `precision` and
+            `min_coverage`. None: these do.
     """
 
     precision: float = 0.90
     min_coverage: float = 0.70
     scope_loss: float = 0.02
+    abstain_share: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a share that leaves nothing to tag."""
+        if self.abstain_share is not None and not 0 <= self.abstain_share < 1:
+            raise BadInput(f"abstain_share: expected a share from 0 to less than 1, came {self.abstain_share}.")
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,14 @@ def calibrate(
     signals = scores.fit_signals()
     means, stds = signals.mean(axis=0), np.maximum(signals.std(axis=0), 1e-3)
     in_scope = scope_score(signals, (means[0], means[1]), (stds[0], stds[1]))
-    min_in_scope = _quantile(in_scope, aims.scope_loss, shares)
+    min_in_scope = _quantile(in_scope, min(aims.scope_loss, 1.0 if aims.abstain_share is None else aims.abstain_share), shares)
     best, confidence, _ = best_of(logits, temperature)
     inside = in_scope >= min_in_scope
-    right = (best == codes)[inside]
-    min_confidence = choose_min_confidence(confidence[inside], right, logits.shape[1], aims.precision, aims.min_coverage, said[inside])
+    if aims.abstain_share is not None:
+        min_confidence = cut_off_share(confidence[inside], aims.abstain_share * said.sum() - said[~inside].sum(), said[inside])
+    else:
+        right = (best == codes)[inside]
+        min_confidence = choose_min_confidence(confidence[inside], right, logits.shape[1], aims.precision, aims.min_coverage, said[inside])
     return Calibration(
         neighbour_weight,
         temperature,
@@ -224,6 +236,23 @@ def choose_min_confidence(
     if last == len(order) - 1:
         return floor
     return max(floor, float(falling[last]))
+
+
+def cut_off_share(confidence: Reals, amount: float, shares: Reals) -> float:
+    """Return the cut-off below which rows that stand for about this amount of traffic lie; 0 where none should.
+
+    Args:
+        confidence: (n,) of the best intent, on validation rows.
+        amount: traffic that should abstain, in the unit of `shares`.
+        shares: (n,) how much of the traffic each row is like.
+    """
+    if not len(confidence):
+        return 0.0
+    values, place = np.unique(confidence, return_inverse=True)
+    each = np.bincount(place, shares)
+    below = np.cumsum(each) - each  # traffic that abstains when the cut-off is this value
+    chosen = int(np.abs(below - amount).argmin())
+    return float(values[chosen]) if chosen else 0.0
 
 
 # Where there is nothing to choose cut-offs on.

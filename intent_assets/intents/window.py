@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from intent_assets.contracts import TableStore, Vectors
 from intent_assets.intents.embeddings import from_arrow
 from intent_assets.intents.increments import sample_rows
-from intent_assets.tables import EMBEDDINGS, SUMMARIES, TRACE_KEY
+from intent_assets.tables import EMBEDDINGS, SUMMARIES, TAGGED_TRACES, TRACE_KEY
 
 COLUMNS = [*TRACE_KEY, "day", "text_hash", "kind"]
+# Of a sample, at most this share are chosen for being abstained: what no intent fits is where new ones are found.
+POOL_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,13 @@ def window_of(days: Sequence[str], window_days: int) -> list[str]:
 
 
 def sample_window(tables: TableStore, days: Sequence[str], model_id: str, *, cap: int, seed: int) -> WindowSample:
-    """Choose at most `cap` traces of the days by a seeded hash and read their vectors of one model."""
+    """Choose at most `cap` traces of the days by a seeded hash and read their vectors of one model.
+
+    Where there are more, abstained traces come first, up to `POOL_SHARE` of the sample.
+    """
     listed = [_listed(tables, day, model_id) for day in days]
     everything = pa.concat_tables(listed) if listed else _no_rows()
-    chosen = sample_rows(everything, cap, seed)
+    chosen = _sampled(tables, days, everything, cap, seed) if everything.num_rows > cap else everything
     rows, vectors = [], []
     for day in days:
         wanted = chosen.filter(pc.equal(chosen["day"], day))
@@ -49,6 +55,26 @@ def sample_window(tables: TableStore, days: Sequence[str], model_id: str, *, cap
     if not rows:
         return WindowSample(_no_rows(), np.empty((0, 0), dtype=np.float32), 0)
     return WindowSample(pa.concat_tables(rows), np.concatenate(vectors), everything.num_rows)
+
+
+def _sampled(tables: TableStore, days: Sequence[str], rows: pa.Table, cap: int, seed: int) -> pa.Table:
+    """At most `cap` of the rows, in their order: abstained ones, and of all others as many as there is room for."""
+    is_abstained = np.concatenate([_abstained(tables, day, rows.filter(pc.equal(rows["day"], day))) for day in days])
+    places = pa.array(np.arange(rows.num_rows))
+    keyed = rows.append_column("place", places)
+    pool = sample_rows(keyed.filter(pa.array(is_abstained)), round(cap * POOL_SHARE), seed)
+    others = keyed.filter(pc.invert(pc.is_in(places, value_set=pool["place"].combine_chunks())))
+    chosen = pa.concat_tables([pool, sample_rows(others, cap - pool.num_rows, seed)])
+    return chosen.sort_by("place").drop_columns(["place"])
+
+
+def _abstained(tables: TableStore, day: str, rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """bool (n,): which of the day's rows were given no intent."""
+    tagged = tables.read(TAGGED_TRACES, day, [*TRACE_KEY, "abstained"])
+    tagged = tagged.filter(tagged["abstained"])
+    keys = set(zip(tagged["source"].to_pylist(), tagged["trace_id"].to_pylist(), strict=True))
+    own = zip(rows["source"].to_pylist(), rows["trace_id"].to_pylist(), strict=True)
+    return np.fromiter((key in keys for key in own), dtype=bool, count=rows.num_rows)
 
 
 def _listed(tables: TableStore, day: str, model_id: str) -> pa.Table:

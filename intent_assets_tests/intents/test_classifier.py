@@ -10,7 +10,6 @@ from intent_assets.errors import BadInput
 from intent_assets.intents.classifier import About, FittedClassifier, fit, fit_prototypes
 from intent_assets.intents.classifier_files import load, save
 from intent_assets.intents.heads import score
-from intent_assets.intents.labelled_rows import doubted
 from intent_assets_tests.intents.blobs import DIM, abstained, accuracy, blobs, gibberish
 
 
@@ -145,10 +144,3 @@ def test_wrong_labels_are_left_out_where_there_are_many() -> None:
     assert len(model.head.exemplars) == pytest.approx(600 - wrong.sum(), abs=20)
     assert accuracy(model, *blobs([10] * 40, spread=0.4, seed=3, dim=64)) > 0.99
     assert not any("seem to be wrong" in warning for warning in fit(vectors, ids, seed=0).warnings)
-
-
-def test_an_intent_never_loses_all_its_rows() -> None:
-    own, codes = np.full(20, 0.5), np.repeat([0, 1], [17, 3])
-    own[[0, 1, 17, 18, 19]] = 0.0
-    assert np.flatnonzero(doubted(own, codes)).tolist() == [0, 1]
-    assert not doubted(np.r_[0.0, np.ones(99)], np.zeros(100, dtype=np.int64)).any()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intent_assets.intents.classifier import fit
+from intent_assets.intents.classifier import fit, learn
 from intent_assets.intents.folds import TrainingRows, assign_folds, out_of_fold
 from intent_assets.intents.heads import fit_linear, stratified_order
 from intent_assets_tests.intents.blobs import blobs, gibberish
@@ -25,6 +25,45 @@ def test_equal_texts_never_sit_on_both_sides() -> None:
     grouped = fit(jittered, ids, seed=0, groups=np.repeat(np.arange(40), 10).tolist())
     assert grouped.evaluation is not None
     assert grouped.evaluation.accuracy < 0.75
+
+
+def test_groups_that_span_intents_stay_together() -> None:
+    """Twenty groups of random directions, each with rows of two intents: only a row of the same group could tell where it lies."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(20), 12)
+    vectors = gibberish(20)[groups] + rng.normal(scale=1e-3, size=(240, 32)).astype(np.float32)
+    pairs = rng.choice(["a", "b", "c", "d"], (20, 2))
+    ids = [str(pairs[group, row % 2]) for row, group in enumerate(groups)]
+    learned = learn(vectors.astype(np.float32), ids, seed=0, groups=groups.tolist())
+    right = np.mean([a == b for a, b in zip(learned.unseen, ids, strict=True) if a is not None])
+    assert right < 0.5
+    leaky = learn(vectors.astype(np.float32), ids, seed=0, groups=list(range(240)))
+    assert np.mean([a == b for a, b in zip(leaky.unseen, ids, strict=True)]) > right + 0.1
+
+
+def test_one_group_judges_nothing() -> None:
+    vectors, ids = blobs([10, 10])
+    learned = learn(vectors, ids, seed=0, groups=[7] * 20)
+    assert learned.classifier.evaluation is None
+    assert learned.unseen == (None,) * 20
+    assert learned.suspects == ()
+    assert [one.head for one in learned.tried if one.chosen] == ["logistic regression"]
+    assert all(one.log_loss is None for one in learned.tried)
+
+
+def test_every_row_of_one_intent_is_judged_to_be_of_it() -> None:
+    vectors, ids = blobs([12])
+    learned = learn(vectors, ids, seed=0)
+    assert learned.unseen == tuple(ids)
+    assert learned.suspects == ()
+
+
+def test_intents_with_a_single_row_are_not_judged() -> None:
+    vectors, ids = blobs([30, 30, 1, 1])
+    learned = learn(vectors, ids, seed=0)
+    assert [row for row, best in enumerate(learned.unseen) if best is None] == [60, 61]
+    assert any("single text can be tagged but not evaluated: 2" in warning for warning in learned.classifier.warnings)
+    assert set(learned.classifier.intent_ids) == set(ids)
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,3 +101,16 @@ def test_stratified_order_keeps_small_intents_whole() -> None:
     counts = np.bincount(codes[order[:1100]])
     assert counts[2] == 5
     assert counts[0] / counts[1] == pytest.approx(10, rel=0.35)
+
+
+def test_a_row_that_stands_for_nobodys_request_is_learned_and_never_judged() -> None:
+    vectors, ids = blobs([12, 12, 12])
+    stands_for = np.ones(36)
+    stands_for[[0, 12, 24]] = 0
+    learned = learn(vectors, ids, seed=0, stands_for=stands_for)
+    assert [row for row, said in enumerate(learned.unseen) if said is None] == [0, 12, 24]
+    assert learned.classifier.evaluation is not None
+    assert learned.classifier.evaluation.n == 33
+    assert learned.classifier.n_rows == 36
+    few = learn(vectors[:30], ids[:30], seed=0, stands_for=stands_for[:30]).classifier.warnings
+    assert few[0].startswith("27 labelled rows over 3 intents; fewer than 10 distinct texts in 1 of them")

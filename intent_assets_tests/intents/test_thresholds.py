@@ -6,7 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intent_assets.contracts import Predictions
-from intent_assets.intents.thresholds import best_of, choose_min_confidence, confidence_floor, decide, fit_temperature, probabilities
+from intent_assets.errors import BadInput
+from intent_assets.intents.heads import Scores
+from intent_assets.intents.thresholds import (
+    Aims,
+    best_of,
+    calibrate,
+    choose_min_confidence,
+    confidence_floor,
+    cut_off_share,
+    decide,
+    fit_temperature,
+    judge,
+    probabilities,
+)
 
 
 def predictions(confidence: list[float], in_scope: list[float]) -> Predictions:
@@ -102,3 +115,40 @@ def test_the_cut_off_is_chosen_for_the_traffic_and_not_for_doubtful_rows() -> No
     assert choose_min_confidence(confidence, correct, 10, 0.9, 0.1, shares) == pytest.approx(confidence_floor(10))
     equal = choose_min_confidence(confidence, correct, 10, 0.9, 0.1, np.full(80, 0.3))
     assert equal == choose_min_confidence(confidence, correct, 10, 0.9, 0.1)
+
+
+def abstaining(share: float, stands_for: np.ndarray | None) -> float:
+    """Share of the traffic that abstains by cut-offs chosen for this share, on the rows they were chosen on."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 4, 600)
+    linear = rng.normal(size=(600, 4)).astype(np.float32)
+    linear[np.arange(600), codes] += 2
+    scores = Scores(linear, np.tanh(linear / 4))
+    learned = calibrate(scores, codes, np.ones(600), Aims(abstain_share=share), 0.0, stands_for)
+    best, confidence, margin, in_scope = judge(scores, learned)
+    found = Predictions([str(code) for code in best], confidence, margin, in_scope)
+    abstained = decide(found, learned.min_confidence, learned.min_in_scope).abstained
+    return float(np.average(abstained, weights=stands_for))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.02, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_share_of_the_traffic_abstains_in_all(share: float, weighted: bool) -> None:
+    stands_for = np.random.default_rng(4).choice([0.2, 1.0, 6.0], 600) if weighted else None
+    assert abstaining(share, stands_for) == pytest.approx(share, abs=0.01 if share else 0)
+
+
+def test_the_cut_off_of_a_share_counts_traffic_and_keeps_equal_rows_together() -> None:
+    confidence = np.array([0.9, 0.2, 0.5, 0.5])
+    assert cut_off_share(confidence, 0.0, np.ones(4)) == 0.0
+    assert cut_off_share(confidence, 1.0, np.ones(4)) == 0.5
+    assert cut_off_share(confidence, 2.9, np.ones(4)) == 0.9
+    assert cut_off_share(confidence, 2.9, np.array([1.0, 3.0, 10.0, 10.0])) == 0.5
+    assert cut_off_share(confidence, -1.0, np.ones(4)) == 0.0
+    assert cut_off_share(np.empty(0), 1.0, np.empty(0)) == 0.0
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_that_leaves_nothing_to_tag_is_refused(share: float) -> None:
+    with pytest.raises(BadInput, match="less than 1"):
+        Aims(abstain_share=share)
