@@ -38,11 +38,12 @@ def sample_rows(rows: pa.Table, cap: int, seed: int) -> pa.Table:
     """Return at most `cap` rows, chosen by a seeded hash of (source, trace_id): the same traces are chosen in every run."""
     if rows.num_rows <= cap:
         return rows
-    order = np.argsort(_hashes(rows, seed), kind="stable")[:cap]
+    order = np.argsort(key_hashes(rows, seed), kind="stable")[:cap]
     return rows.take(pa.array(np.sort(order)))
 
 
-def _hashes(rows: pa.Table, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":
+def key_hashes(rows: pa.Table, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":
+    """uint64 (n,), a seeded hash of each row's (source, trace_id)."""
     from hashlib import blake2b
 
     salt = seed.to_bytes(8, "big")

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from intent_assets.intents.intent_metrics import ABSTAINED
 from intent_assets.intents.taxonomy import Taxonomy
+from intent_assets.intents.traffic import WindowVolumes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,7 @@ class ReportInput:
         examples: redacted messages by intent id, each with the address of its trace; None where it is not known.
         positions: columns x, y, intent (name or null), text (redacted); sampled traces.
         title_note: where the traces came from and which release tagged them.
+        volumes: shares corrected for confusions; None: not looked at.
     """
 
     metrics: pa.Table
@@ -45,6 +47,7 @@ class ReportInput:
     examples: Mapping[str, Sequence[Example]]
     positions: pa.Table
     title_note: str
+    volumes: WindowVolumes | None = None
 
 
 def render_report(report: ReportInput) -> str:
@@ -59,6 +62,8 @@ def render_report(report: ReportInput) -> str:
         note=report.title_note,
         headline=_headline(frame),
         intents=_intent_rows(frame, report.taxonomy, report.examples, scores),
+        corrected={one.intent_id: one for one in report.volumes.volumes} if report.volumes else {},
+        volumes_note=report.volumes.note if report.volumes else "",
         news=_news(frame, report.taxonomy),
         score_names=sorted({name for by_name in scores.values() for name in by_name}),
         trends=_div(_trends(frame), "trends", first=True),

@@ -7,7 +7,8 @@ import pytest
 
 from intent_assets.contracts import Predictions
 from intent_assets.errors import BadInput
-from intent_assets.intents.evaluation import Evaluation, calibration_error, evaluate
+from intent_assets.intents.evaluation import ECE_BINS, Evaluation, calibration_error, evaluate
+from intent_assets.intents.intervals import Interval, wilson
 from intent_assets.intents.thresholds import Decisions, decide
 
 
@@ -93,3 +94,68 @@ def test_equal_shares_change_nothing() -> None:
     assert evaluate(truth, found, decisions, ["a", "b"], (0.5, -1.0), shares=np.full(4, 3.0)) == evaluate(
         truth, found, decisions, ["a", "b"], (0.5, -1.0)
     )
+
+
+def test_kappa_agrees_with_scikit_learn_also_where_rows_weigh_unevenly() -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    rng = np.random.default_rng(1)
+    truth = rng.choice(["a", "b", "c"], 300, p=[0.7, 0.2, 0.1]).tolist()
+    guess = [t if rng.random() < 0.6 else str(rng.choice(["a", "b", "c"])) for t in truth]
+    shares = rng.random(300) + 0.1
+    for weights in (None, shares):
+        result = evaluate(truth, *judged(guess), ["a", "b", "c"], (0.5, -1.0), shares=weights)
+        assert result.kappa == pytest.approx(cohen_kappa_score(truth, guess, sample_weight=weights))
+
+
+def test_kappa_is_not_defined_with_one_intent_alone() -> None:
+    result = evaluate(["a", "a"], *judged(["a", "a"]), ["a"], (0.5, -1.0))
+    assert result.kappa is None
+    assert result.intervals is not None and result.intervals.kappa is None
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["kappa"] is None
+
+
+def test_every_number_has_its_interval() -> None:
+    found, decisions = judged(["a", "a", "b", "b", "a"], [0.9, 0.4, 0.9, 0.9, 0.3])
+    result = evaluate(["a", "a", "b", "a", None], found, decisions, ["a", "b"], (0.5, -1.0))
+    assert result.intervals is not None
+    assert result.intervals.accuracy == result.intervals.coverage == wilson(0.75, 4)
+    assert result.intervals.precision_tagged == wilson(2 / 3, 3)
+    assert result.intervals.out_of_scope_recall == wilson(1.0, 1)
+    for name in ("macro_f1", "kappa", "ece"):
+        interval = getattr(result.intervals, name)
+        assert interval.low <= getattr(result, name) <= interval.high
+    assert [(s.precision_interval, s.recall_interval) for s in result.intents] == [
+        (wilson(1.0, 2), wilson(2 / 3, 3)),
+        (wilson(0.5, 2), wilson(1.0, 1)),
+    ]
+
+
+def test_an_intent_that_no_row_has_is_unknown_rather_than_bad() -> None:
+    score = evaluate(["a"], *judged(["a"]), ["a", "b"], (0.5, -1.0)).intents[1]
+    assert (score.support, score.precision_interval, score.recall_interval) == (0, Interval(0.0, 1.0), Interval(0.0, 1.0))
+
+
+def test_bins_are_those_of_the_calibration_error() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.random(1000)
+    guess = ["a" if rng.random() < sure else "b" for sure in confidence]
+    result = evaluate(["a"] * 1000, *judged(guess, confidence.tolist()), ["a", "b"], (0.5, -1.0))
+    assert len(result.bins) == ECE_BINS and sum(one.n for one in result.bins) == 1000
+    assert {one.n for one in result.bins} == {66, 67}
+    assert [one.confidence for one in result.bins] == sorted(one.confidence for one in result.bins)
+    assert sum(one.n * abs(one.confidence - one.accuracy) for one in result.bins) / 1000 == pytest.approx(result.ece)
+    assert all(one.interval == wilson(one.accuracy, one.n) for one in result.bins)
+
+
+def test_what_an_older_version_stored_is_read() -> None:
+    result = evaluate(["a", "b", None], *judged(["a", "a", "b"]), ["a", "b"], (0.5, -1.0))
+    stored = json.loads(json.dumps(result.to_dict()))
+    for name in ("kappa", "intervals", "bins"):
+        del stored[name]
+    for score in stored["intents"]:
+        del score["precision_interval"], score["recall_interval"]
+    old = Evaluation.from_dict(stored)
+    assert (old.accuracy, old.confusion, old.labels) == (result.accuracy, result.confusion, result.labels)
+    assert (old.kappa, old.intervals, old.bins, old.intents[0].recall_interval) == (None, None, (), None)
+    assert Evaluation.from_dict(json.loads(json.dumps(old.to_dict()))) == old
