@@ -10,6 +10,7 @@ import dagster as dg
 
 from intent_assets import reporting
 from intent_assets.contracts import Release, Store
+from intent_assets.intents.champion import Verdict
 from intent_assets.tables import Table
 
 # A few malformed rows are life; when most rows are, the file is not what we take it for and must not go on.
@@ -144,4 +145,20 @@ def quality_check(accuracy: float | None, n_held_out: int, min_accuracy: float) 
         severity=dg.AssetCheckSeverity.ERROR if known else dg.AssetCheckSeverity.WARN,
         metadata=reporting.metadata({"accuracy": accuracy, "n_held_out": n_held_out, "min_accuracy": min_accuracy}),
         description=None if known else "There were too few labels to hold any out: the quality of this classifier is unknown.",
+    )
+
+
+NOT_WORSE = dg.AssetCheckSpec(
+    "not_worse_than_release", asset="classifier", description="The classifier is not worse than the one that tags today, and replaces it."
+)
+
+
+def not_worse_check(verdict: Verdict) -> dg.AssetCheckResult:
+    """Warns when the release stays where it is; tags go on by that one."""
+    return dg.AssetCheckResult(
+        check_name="not_worse_than_release",
+        passed=verdict.is_released,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=verdict.reason,
+        metadata={"n_comparisons": len(verdict.comparisons)},
     )

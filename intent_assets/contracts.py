@@ -274,7 +274,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Release:
-    """The set that tags today. Moved by compare-and-swap; `moves` counts the moves."""
+    """The set that tags today. Moved by compare-and-swap; `moves` counts the moves.
+
+    `earlier` are the classifier versions released before, the last one last: where a roll-back goes. `set_aside` are versions that a
+    person moved it away from; only a person brings them back.
+    """
 
     classifier_version: int
     taxonomy_version: int
@@ -286,6 +290,8 @@ class Release:
     moves: int
     previous: int | None = None
     kinds: tuple[str, ...] = field(default=())
+    earlier: tuple[int, ...] = field(default=())
+    set_aside: tuple[int, ...] = field(default=())
 
 
 class LabelFile(Protocol):
@@ -294,5 +300,5 @@ class LabelFile(Protocol):
     name: str
 
     def rows(self) -> list[dict[str, str | None]]:
-        """One dictionary per row with keys intent, text, trace_id."""
+        """One dictionary per row with keys intent, text, trace_id, and line: the number of the file's line it begins on."""
         ...

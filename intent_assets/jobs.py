@@ -3,6 +3,7 @@
 whole_pipeline   everything over a range of days; makes the first release
 daily_pipeline   yesterday: ingest, corrections, serve, metrics, report; no discovery
 relearn          discover and teach; moves the release after its checks
+retrain          corrections and classifier, with the intents and the teacher's labels as they are
 read             raw_traces alone, which costs nothing; what `intent-assets estimate` does before it reckons
 ingest           raw_traces, summaries, embeddings; what the sensor does before the first release
 tag_new_traces   one day's increments, in one process for latency
@@ -10,7 +11,8 @@ read_corrections people's labels, as they are now in the label file and the trac
 retag            tags, deliveries and metrics of days whose traces are stored already
 sweep            reads recent days again, because traces change after they are first read
 report           makes the HTML page again
-promote          moves the release by hand
+promote          moves the release by hand to a version
+roll_back        takes the last release back
 """
 
 import dagster as dg
@@ -18,7 +20,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from intent_assets.contracts import Store
 from intent_assets.intents.classifier_versions import release_of
-from intent_assets.intents.release import move
+from intent_assets.intents.release import before, move, move_back
 from intent_assets.reporting import final_errors
 from intent_assets.resources import Clock
 
@@ -54,7 +56,7 @@ def move_release(
     context: dg.OpExecutionContext, config: PromoteConfig, store: dg.ResourceParam[Store], clock: dg.ResourceParam[Clock]
 ) -> None:
     """Point the release at a stored classifier; the re-tagging sensor or `retag` brings the tags up to date."""
-    moved = move(store.artifacts, release_of(store.artifacts, config.classifier_version), by=config.by, now=clock())
+    moved = move(store.artifacts, release_of(store.artifacts, config.classifier_version), by=config.by, now=clock(), by_hand=True)
     context.log.info(
         f"The release is classifier v{moved.classifier_version:04d} with taxonomy v{moved.taxonomy_version:04d} (move {moved.moves})."
     )
@@ -64,6 +66,28 @@ def move_release(
 def promote() -> None:
     """Move the release by hand."""
     move_release()
+
+
+class RollBackConfig(dg.Config):
+    """Who says so."""
+
+    by: str = "roll_back"
+
+
+@dg.op
+@final_errors
+def move_release_back(
+    context: dg.OpExecutionContext, config: RollBackConfig, store: dg.ResourceParam[Store], clock: dg.ResourceParam[Clock]
+) -> None:
+    """Point the release at the classifier that was released before, and set aside the one it leaves."""
+    moved = move_back(store.artifacts, release_of(store.artifacts, before(store.artifacts)), by=config.by, now=clock())
+    context.log.info(f"The release is classifier v{moved.classifier_version:04d} again; no run brings v{moved.previous:04d} back.")
+
+
+@dg.job(description="Take the last release back: the classifier before it tags again, and no run releases the other by itself.")
+def roll_back() -> None:
+    """Take the last release back."""
+    move_release_back()
 
 
 def make_jobs(prefix: str | None, batch_wait_s: float = 0.0) -> list[Job]:
@@ -99,8 +123,15 @@ def make_jobs(prefix: str | None, batch_wait_s: float = 0.0) -> list[Job]:
             tags=patient,
         ),
         dg.define_asset_job(
+            "retrain",
+            select(["corrections", "classifier"]),
+            description="Learn from people's labels; nothing is discovered, no teacher is asked.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
             "read_corrections", select(["corrections"]), description="Read people's labels.", executor_def=dg.in_process_executor
         ),
         dg.define_asset_job("report", select(["intent_report"]), description="Make the report again.", executor_def=dg.in_process_executor),
         promote,
+        roll_back,
     ]

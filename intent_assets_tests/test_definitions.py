@@ -37,9 +37,11 @@ JOBS = {
     "retag",
     "sweep",
     "relearn",
+    "retrain",
     "read_corrections",
     "report",
     "promote",
+    "roll_back",
 }
 GROUPS = {
     "ingest": {"raw_traces", "summaries", "embeddings"},
@@ -142,14 +144,14 @@ def test_under_a_project_every_key_has_the_prefix_and_every_job_resolves(shop: P
     dg.Definitions.validate_loadable(defs)
     assert set(specs(defs)) == {f"shop/{name}" for name in ASSETS}
     assert all(dep.asset_key.path[0] == "shop" for spec in specs(defs).values() for dep in spec.deps)
-    for name in JOBS - {"promote"}:
+    for name in JOBS - {"promote", "roll_back"}:
         keys = defs.resolve_job_def(name).asset_layer.executable_asset_keys
         assert keys and all(key.path[0] == "shop" for key in keys)
 
 
 def test_under_a_project_checks_follow_their_assets(shop: Project) -> None:
     graph = build_definitions(shop.settings()).resolve_asset_graph()
-    assert len(graph.asset_check_keys) == 9
+    assert len(graph.asset_check_keys) == 10
     assert {key.asset_key.path[0] for key in graph.asset_check_keys} == {"shop"}
 
 

@@ -8,11 +8,10 @@ from intent_assets.commands import terminal
 from intent_assets.commands.dry_run import show_dry_run
 from intent_assets.commands.launch import run_job
 from intent_assets.commands.money import show_spent
+from intent_assets.commands.quality import whose_labels
 from intent_assets.contracts import SourceLook, Store
 from intent_assets.errors import BadInput, IntentAssetsError
-from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.days import check_day, shift_day
-from intent_assets.intents.label_versions import LABELS
 from intent_assets.intents.ledger import spent_by_run
 from intent_assets.intents.release import current
 from intent_assets.partitions import known_days
@@ -150,20 +149,10 @@ def _classifier_line(store: Store) -> None:
     said = f"Tagged by classifier v{release.classifier_version:04d}, taxonomy v{release.taxonomy_version:04d}"
     if (held_out := classifier.evaluation) is not None:
         said += f"; on {held_out.n:,} labels it did not see: accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}"
-        said += _whose(store)
+        said += whose_labels(store)
     terminal.say(f"{said}.")
     for warning in classifier.warnings:
         terminal.say(f"Note: {warning}")
-
-
-def _whose(store: Store) -> str:
-    """Whose labels the classifier was measured on, as far as these are a teacher's; people's need no word."""
-    if stored_corrections(store.artifacts).num_rows:
-        return ""
-    teachers = LABELS.newest(store.artifacts)[0]["labeller"].unique().to_pylist()
-    if teachers == ["offline"]:
-        return " (the offline teacher's labels: how well it reproduces the clusters)"
-    return f" (labels by {' and '.join(sorted(teachers))}: how well it reproduces them, right or wrong)" if teachers else ""
 
 
 def _closing(store: Store, days: Sequence[str]) -> None:

@@ -5,9 +5,10 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from intent_assets.contracts import ArtifactStore, Release
-from intent_assets.errors import MissingUpstream, StopRun, TryAgain
+from intent_assets.errors import BadInput, MissingUpstream, StopRun, TryAgain
 
 PATH = "release.json"
+MAX_EARLIER = 50
 
 
 def current(artifacts: ArtifactStore) -> Release | None:
@@ -21,11 +22,12 @@ def current(artifacts: ArtifactStore) -> Release | None:
         return None
     try:
         values = json.loads(content)
-        return Release(**{**values, "kinds": tuple(values["kinds"])})
+        lists = {name: tuple(values.get(name, ())) for name in ("kinds", "earlier", "set_aside")}
+        return Release(**{**values, **lists})
     except (ValueError, TypeError, KeyError) as error:
         raise StopRun(
             f"{artifacts.uri(PATH)}: expected the JSON of a release, came {content[:80]!r}. "
-            "Move it by hand: `intent-assets promote VERSION`."
+            "Remove it, then choose what tags: `intent-assets promote VERSION`."
         ) from error
 
 
@@ -43,22 +45,65 @@ def require_current(artifacts: ArtifactStore) -> Release:
     return release
 
 
-def move(artifacts: ArtifactStore, to: Release, *, by: str, now: datetime) -> Release:
-    """Point the release at `to`; a pointer that already says so stays untouched.
+def move(artifacts: ArtifactStore, to: Release, *, by: str, now: datetime, by_hand: bool = False) -> Release:
+    """Point the release at `to`; a pointer that already says so stays untouched. Moved by hand, what it leaves is set aside.
 
     Raises:
         TryAgain: somebody else moved it at the same moment.
     """
-    before = artifacts.get(PATH)
     old = current(artifacts)
-    if old is not None and _same(old, to):
+    if old is None:
+        return _swap(artifacts, None, to, by=by, now=now)
+    if _same(old, to):
         return old
-    previous = old.classifier_version if old else None
-    moved = replace(to, moved_by=by, moved_at=now.isoformat(timespec="seconds"), moves=old.moves + 1 if old else 1, previous=previous)
-    if not artifacts.swap(PATH, before, json.dumps(asdict(moved), indent=2).encode()):
+    left = () if old.classifier_version == to.classifier_version else (old.classifier_version,)
+    earlier = (*old.earlier, *left)[-MAX_EARLIER:]
+    set_aside = _set_aside(old, left if by_hand else (), chosen=to.classifier_version)
+    return _swap(artifacts, old, replace(to, earlier=earlier, set_aside=set_aside), by=by, now=now)
+
+
+def before(artifacts: ArtifactStore) -> int:
+    """The classifier version that a roll-back goes to.
+
+    Raises:
+        BadInput: there was none before the one released now.
+    """
+    old = require_current(artifacts)
+    if not old.earlier:
+        raise BadInput(
+            f"Roll-back: expected a release before classifier v{old.classifier_version:04d}, there was none. "
+            "Choose a version: `intent-assets promote VERSION`."
+        )
+    return old.earlier[-1]
+
+
+def move_back(artifacts: ArtifactStore, to: Release, *, by: str, now: datetime) -> Release:
+    """Point the release at `to`, the one before, and set aside the one released now, so that no run releases it again by itself.
+
+    Raises:
+        TryAgain: somebody else moved it at the same moment.
+    """
+    old = require_current(artifacts)
+    set_aside = _set_aside(old, (old.classifier_version,), chosen=to.classifier_version)
+    return _swap(artifacts, old, replace(to, earlier=old.earlier[:-1], set_aside=set_aside), by=by, now=now)
+
+
+def _set_aside(old: Release, left: tuple[int, ...], chosen: int) -> tuple[int, ...]:
+    versions = dict.fromkeys([*old.set_aside, *left])
+    return tuple(version for version in versions if version != chosen)[-MAX_EARLIER:]
+
+
+def _swap(artifacts: ArtifactStore, old: Release | None, to: Release, *, by: str, now: datetime) -> Release:
+    previous, moves = (old.classifier_version, old.moves + 1) if old else (None, 1)
+    moved = replace(to, moved_by=by, moved_at=now.isoformat(timespec="seconds"), moves=moves, previous=previous)
+    stored = artifacts.get(PATH)
+    is_still_old = current(artifacts) == old
+    if not is_still_old or not artifacts.swap(PATH, stored, json.dumps(asdict(moved), indent=2).encode()):
         raise TryAgain(f"{artifacts.uri(PATH)}: another run moved the release at the same moment. Run again; the newer choice is kept.")
     return moved
 
 
 def _same(a: Release, b: Release) -> bool:
-    return replace(a, moved_by=b.moved_by, moved_at=b.moved_at, moves=b.moves, previous=b.previous) == b
+    """Whether both tag alike, whoever moved them when."""
+    history = {"moved_by": "", "moved_at": "", "moves": 0, "previous": None, "earlier": (), "set_aside": ()}
+    return replace(a, **history) == replace(b, **history)  # type: ignore[arg-type]

@@ -1,3 +1,4 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,8 +7,8 @@ import pytest
 
 from intent_assets.adapters.store_files import StoreFiles
 from intent_assets.contracts import Release
-from intent_assets.errors import MissingUpstream, StopRun
-from intent_assets.intents.release import PATH, current, move, require_current
+from intent_assets.errors import BadInput, MissingUpstream, StopRun
+from intent_assets.intents.release import PATH, before, current, move, move_back, require_current
 from intent_assets.intents.versions import find_made_from, latest_folder, require_folder, save_folder, version_name
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -78,3 +79,43 @@ def test_the_same_input_finds_the_version_it_made(tmp_path: Path) -> None:
     assert found is not None
     assert found.number == 1
     assert find_made_from(files, "clusters", "input-2") is None
+
+
+def test_a_roll_back_goes_step_by_step_and_sets_aside_what_it_leaves(tmp_path: Path) -> None:
+    files = StoreFiles(str(tmp_path))
+    for number in (1, 2, 3):
+        move(files, release(number), by="run", now=NOW)
+    assert before(files) == 2
+    moved = move_back(files, release(before(files)), by="person", now=NOW)
+    assert (moved.classifier_version, moved.previous, moved.earlier, moved.set_aside, moved.moves) == (2, 3, (1,), (3,), 4)
+    moved = move_back(files, release(before(files)), by="person", now=NOW)
+    assert (moved.classifier_version, moved.earlier, moved.set_aside) == (1, (), (3, 2))
+    with pytest.raises(BadInput, match="before classifier v0001, there was none"):
+        before(files)
+
+
+def test_a_version_that_is_chosen_again_is_no_longer_set_aside(tmp_path: Path) -> None:
+    files = StoreFiles(str(tmp_path))
+    for number in (1, 2):
+        move(files, release(number), by="run", now=NOW)
+    move_back(files, release(1), by="person", now=NOW)
+    moved = move(files, release(2), by="person", now=NOW)
+    assert (moved.set_aside, moved.earlier) == ((), (1,))
+    assert before(files) == 1
+
+
+def test_what_a_person_moves_away_from_is_set_aside_what_a_run_replaces_is_not(tmp_path: Path) -> None:
+    files = StoreFiles(str(tmp_path))
+    for number in (1, 2):
+        move(files, release(number), by="run", now=NOW)
+    assert require_current(files).set_aside == ()
+    assert move(files, release(1), by="person", now=NOW, by_hand=True).set_aside == (2,)
+    assert move(files, release(3), by="run", now=NOW).set_aside == (2,)
+
+
+def test_a_pointer_of_an_earlier_version_of_this_software_is_read(tmp_path: Path) -> None:
+    files = StoreFiles(str(tmp_path))
+    move(files, release(1), by="a", now=NOW)
+    values = json.loads(files.get(PATH) or b"")
+    files.put(PATH, json.dumps({name: value for name, value in values.items() if name not in ("earlier", "set_aside")}).encode())
+    assert move(files, release(2), by="b", now=NOW).earlier == (1,)
