@@ -13,6 +13,7 @@ from intent_assets.assets.clusters import FILE as CLUSTERS_FILE
 from intent_assets.contracts import EmbeddingRunner, Progress, Store
 from intent_assets.errors import StopRun
 from intent_assets.intents.arrow_bytes import from_parquet
+from intent_assets.intents.classifier_versions import FOLDER, record_of
 from intent_assets.intents.corrections import stored_corrections
 from intent_assets.intents.evidence import texts_and_vectors
 from intent_assets.intents.label_rounds import Budgeted, Labelled
@@ -25,7 +26,7 @@ from intent_assets.intents.model_labels import Labelling, Shown
 from intent_assets.intents.taxonomy import Taxonomy
 from intent_assets.intents.taxonomy_versions import require_taxonomy
 from intent_assets.intents.training import label_vectors
-from intent_assets.intents.versions import require_folder
+from intent_assets.intents.versions import latest_folder, require_folder
 from intent_assets.resources import Clock
 from intent_assets.settings import Settings
 from intent_assets.tables import CLUSTERS, EMBEDDINGS, LLM_LABELS, empty
@@ -125,11 +126,18 @@ def _hosted(
     desk, strong = teacher.desk(store, run, purse, may_batch=True), teacher.desk(store, run, purse, may_batch=False)
     n_rechecks = round(chosen.recheck_share * chosen.n_labels)
     budget = Budgeted(chosen.n_labels, n_rechecks, chosen.seed, one_round=desk.sender.is_batch)
-    labelled = label_by_model(pool, examples, labelling, (chosen.label_model, chosen.strong_model), desk, strong, budget)
+    models = (chosen.label_model, chosen.strong_model)
+    labelled = label_by_model(pool, examples, labelling, models, desk, strong, budget, _suspected(store, chosen))
     rows = label_rows(pool, labelled, labelling, teacher.now())
     if OK not in rows["status"].to_pylist() and not sorted_by_people and pool.texts:
         raise StopRun(_nothing_labelled(labelled, rows, chosen.label_model))
     return rows, _shown(labelled, rows) | spent_metadata(purse, labelled.stopped, cleaner) | {"money": _money(store, teacher)}
+
+
+def _suspected(store: Store, chosen: Settings) -> frozenset[str]:
+    """Ids of labels that the newest classifier took for wrong, where these are to be asked again."""
+    newest = latest_folder(store.artifacts, FOLDER) if chosen.suspects == "ask" else None
+    return frozenset(one.label_id for one in record_of(store.artifacts, newest.number).suspects) if newest else frozenset()
 
 
 def _money(store: Store, teacher: Teacher) -> dg.MarkdownMetadataValue:

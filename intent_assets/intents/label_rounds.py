@@ -128,6 +128,11 @@ def recheck(labelled: Labelled, items: Mapping[int, TraceToLabel], labelling: La
     )
 
 
+def answered(items: Sequence[TraceToLabel], labelling: Labelling, model: str, desk: Desk) -> list[int]:
+    """Rows that the model has answered about before; of equal items the first row, ascending."""
+    return sorted(_stored(items, labelling, model, desk))
+
+
 def doubtful(labelled: Labelled, pool: Pool, labelling: Labelling, n: int, seed: int) -> list[int]:
     """At most `n` rows whose label the pool contradicts, once all labels are spread over it; the most contradicted first."""
     rows, codes = _coded(labelled.told, labelling)

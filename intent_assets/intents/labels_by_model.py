@@ -1,6 +1,6 @@
 """The labels of a hosted model as rows: the pool it chooses from, the examples it is shown, and what became of each trace asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 from intent_assets.contracts import Vectors
 from intent_assets.intents.answers import Told
 from intent_assets.intents.asking import Desk
-from intent_assets.intents.label_rounds import Budgeted, Labelled, doubtful, expect, label_pool, recheck
+from intent_assets.intents.golden import golden_hashes, without_golden
+from intent_assets.intents.label_rounds import Budgeted, Labelled, answered, doubtful, expect, label_pool, recheck
 from intent_assets.intents.label_spreading import make_pool
 from intent_assets.intents.llm_labels import label_id
 from intent_assets.intents.model_labels import Labelling, Shown, TraceToLabel, confidence_of
@@ -45,16 +46,24 @@ class Examples:
 
 
 def examples_among(people: pa.Table, taxonomy: Taxonomy) -> list[tuple[str, str]]:
-    """(text, intent name) of people's labels (CORRECTIONS) that may be shown: of active intents, none of the golden set."""
+    """(text, intent name) of people's labels (CORRECTIONS) that may be shown: of active intents, no text of the golden set."""
     names = {intent.id: intent.name for intent in taxonomy.active}
-    usable = [r for r in people.to_pylist() if r["status"] == "ok" and r["pool"] == "train" and r["intent_id"] in names]
+    open_rows = without_golden(people, golden_hashes(people)).to_pylist()
+    usable = [r for r in open_rows if r["status"] == "ok" and r["pool"] == "train" and r["intent_id"] in names]
     return [(row["text"], names[row["intent_id"]]) for row in usable]
 
 
 def label_by_model(
-    pool: Pool, examples: Examples, labelling: Labelling, models: tuple[str, str], desk: Desk, strong_desk: Desk, budget: Budgeted
+    pool: Pool,
+    examples: Examples,
+    labelling: Labelling,
+    models: tuple[str, str],
+    desk: Desk,
+    strong_desk: Desk,
+    budget: Budgeted,
+    suspected: Collection[str] = (),
 ) -> Labelled:
-    """Ask a model about a sample of the pool and a stronger one about what the pool contradicts.
+    """Ask a model about a sample of the pool and a stronger one about what the pool contradicts; what that one said before stays said.
 
     Args:
         pool: n traces.
@@ -63,6 +72,7 @@ def label_by_model(
         models: the vendor's ids of the model and of the stronger one.
         desk, strong_desk: how each is reached.
         budget: labels to spend.
+        suspected: ids of labels that seemed wrong when a classifier learned them; the stronger model is asked about these first.
     """
     near = nearest_examples(
         pool.vectors,
@@ -80,11 +90,19 @@ def label_by_model(
     own = items(model)
     expect([own[row] for row in traces.first.tolist()], labelling, models, (desk, strong_desk), budget)
     labelled = label_pool(traces, own, labelling, model, desk, budget=budget)
-    doubted = doubtful(labelled, traces, labelling, budget.n_rechecks, budget.seed) if labelled.stopped is None else []
-    if not doubted or strong == model:
+    if strong == model:
         return labelled
     asked = items(strong)
-    return recheck(labelled, {row: asked[row] for row in doubted}, labelling, strong, strong_desk)
+    rows = [row for row in answered(asked, labelling, strong, strong_desk) if row in labelled.told]
+    if labelled.stopped is None:
+        wrong = [row for row in sorted(labelled.told) if row not in rows and _id_of(pool, row, labelled.model[row]) in suspected]
+        doubted = [*wrong, *doubtful(labelled, traces, labelling, budget.n_rechecks, budget.seed)]
+        rows += list(dict.fromkeys(doubted))[: budget.n_rechecks]
+    return recheck(labelled, {row: asked[row] for row in rows}, labelling, strong, strong_desk) if rows else labelled
+
+
+def _id_of(pool: Pool, row: int, model: str) -> str:
+    return label_id(model, pool.trace_ids[row], text_hash(pool.texts[row]))
 
 
 def label_rows(pool: Pool, labelled: Labelled, labelling: Labelling, created_at: datetime) -> pa.Table:
@@ -97,7 +115,7 @@ def label_rows(pool: Pool, labelled: Labelled, labelling: Labelling, created_at:
         text, model = pool.texts[row], labelled.model[row]
         rows.append(
             {
-                "label_id": label_id(model, pool.trace_ids[row], text_hash(text)),
+                "label_id": _id_of(pool, row, model),
                 "trace_id": pool.trace_ids[row],
                 "content_hash": text_hash(text),
                 "text": text,

@@ -1,20 +1,19 @@
 """People's labels from trace stores: whose word counts, which intent of today is meant, and where they stand among the others.
 
 Of several words about one trace the newest counts, whoever said it and wherever, a label file included. The word `unknown` says
-that no intent fits. Reading the stores is in adapters/; label files are in corrections.py.
+that no intent fits. Reading the stores is in adapters/; label files are in file_labels.py.
 """
 
 import functools
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import pyarrow as pa
 
 from intent_assets.contracts import ArtifactStore
 from intent_assets.errors import some
-from intent_assets.intents.corrections import PERSON_WEIGHT
+from intent_assets.intents.corrections import PERSON, PERSON_WEIGHT, in_order
 from intent_assets.intents.intent_names import normalise_name
 from intent_assets.intents.summaries import represent, text_hash
 from intent_assets.intents.taxonomy import ACTIVE, Intent
@@ -24,7 +23,6 @@ from intent_assets.label_contracts import PeopleSaid, PersonLabel
 from intent_assets.tables import CORRECTIONS, rows_to_table
 
 NONE_FITS = "unknown"
-PERSON = "person"
 
 FindIntent = Callable[[str], Intent | None]
 
@@ -115,18 +113,8 @@ def with_people(stored: pa.Table, reads: Collection[PeopleRead]) -> pa.Table:
     Rows stand in the order in which later ones win: a person's word after the label file's where it is newer.
     """
     by_source = {read.source: read for read in reads}
-    rows = stored.to_pylist()
-    file = [row for row in rows if row["labeller"] != PERSON]
-    kept = [row for row in rows if row["labeller"] == PERSON and _stays(row, by_source)]
-    people = sorted(
-        [*kept, *(row for read in reads for row in read.corrections.to_pylist())], key=lambda r: (r["created_at"], r["label_id"])
-    )
-    said_in_file: dict[str, datetime] = {}
-    for row in file:
-        said_in_file[row["content_hash"]] = max(row["created_at"], said_in_file.get(row["content_hash"], row["created_at"]))
-    older = [row for row in people if row["created_at"] < said_in_file.get(row["content_hash"], row["created_at"])]
-    ids = {row["label_id"] for row in older}
-    return rows_to_table([*older, *file, *(row for row in people if row["label_id"] not in ids)], CORRECTIONS)
+    kept = [row for row in stored.to_pylist() if row["labeller"] != PERSON or _stays(row, by_source)]
+    return in_order([*kept, *(row for read in reads for row in read.corrections.to_pylist())])
 
 
 def _stays(row: Mapping[str, object], reads: Mapping[str, PeopleRead]) -> bool:

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from intent_assets.intents.golden import golden_hashes, without_golden
 from intent_assets.intents.redaction import excerpt
 from intent_assets.intents.taxonomy import Taxonomy, from_names
 
@@ -16,10 +17,12 @@ def given_by_people(corrections: pa.Table, previous: Taxonomy | None, *, from_la
         previous: the newest taxonomy; when people wrote every active intent of it, it is theirs and stays.
         from_labels: whether the names in the label file make the taxonomy.
     """
-    rows = [r for r in corrections.to_pylist() if r["labeller"] == "file" and r["status"] == "ok"] if from_labels else []
+    rows = [r for r in corrections.to_pylist() if r["labeller"] == "file" and r["status"] == "ok" and r["intent"]] if from_labels else []
     if rows:
         names = list(dict.fromkeys(row["intent"] for row in rows))
-        examples = {name: _examples([r["text"] for r in rows if r["intent"] == name]) for name in names}
+        # Examples are shown to teachers and trained on where nothing is labelled: no text of the golden set is among them.
+        shown = [r for r in without_golden(corrections, golden_hashes(corrections)).to_pylist() if r["status"] == "ok"]
+        examples = {name: _examples([r["text"] for r in shown if r["labeller"] == "file" and r["intent"] == name]) for name in names}
         return from_names(names, made_by="file", examples=examples, previous=previous)
     if previous is not None and previous.active and all(intent.locked for intent in previous.active):
         return previous

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from intent_assets.contracts import ArtifactStore
+from intent_assets.contracts import ArtifactStore, Release
 from intent_assets.intents.taxonomy import Taxonomy, from_yaml, id_from_name, normalise_name, same_content, to_yaml
 from intent_assets.intents.versions import missing, numbers, version_name
 
@@ -39,6 +39,17 @@ def require_taxonomy(artifacts: ArtifactStore) -> Taxonomy:
     if newest is None:
         raise missing(artifacts, FOLDER, None)
     return newest
+
+
+def taxonomy_to_tag(artifacts: ArtifactStore, release: Release) -> Taxonomy:
+    """The taxonomy of the release, and what people added or brought back since: no classifier knows that yet, people's labels name it."""
+    released, newest = read_taxonomy(artifacts, release.taxonomy_version), latest_taxonomy(artifacts)
+    if newest is None or newest.version <= released.version:
+        return released
+    known = {intent.id for intent in released.active}
+    added = {intent.id: intent for intent in newest.active if intent.locked and intent.id not in known}
+    kept = [intent for intent in released.intents if intent.id not in added]
+    return replace(released, intents=(*kept, *added.values()))
 
 
 def save_taxonomy(artifacts: ArtifactStore, taxonomy: Taxonomy) -> Taxonomy:

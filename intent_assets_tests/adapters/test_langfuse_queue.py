@@ -1,4 +1,4 @@
-"""Annotation queues: made with our score, filled with the most doubtful traces, none of them twice."""
+"""Annotation queues: made with our score, filled with the traces that are worth a look, none of them twice."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from intent_assets.adapters import langfuse_queue
 from intent_assets.adapters.langfuse_http import LangfuseHttp, NoSuchRoute, Params
 from intent_assets.adapters.langfuse_queue import QUEUES, AnnotationQueue
 from intent_assets.adapters.store import open_store
-from intent_assets.contracts import Store
+from intent_assets.contracts import Release, Store
 from intent_assets.errors import BadInput, StopRun, TryAgain
+from intent_assets.intents.release import move
 from intent_assets.intents.taxonomy import from_names
 from intent_assets.intents.taxonomy_versions import save_taxonomy
-from intent_assets.intents.to_review import to_review
-from intent_assets.tables import TAGGED_TRACES, rows_to_table
+from intent_assets.tables import EMBEDDINGS, TAGGED_TRACES, rows_to_table
 from intent_assets_tests.adapters.langfuse_reader import connection
 from intent_assets_tests.conftest import Command
 from intent_assets_tests.loopback.faults import FaultPlan
@@ -25,6 +26,9 @@ from intent_assets_tests.loopback.langfuse import LangfuseStandIn
 from intent_assets_tests.project import Project
 
 DAY, NEXT = "2026-11-10", "2026-11-11"
+MODEL = "made-1"
+TAXONOMY = from_names(["refund", "parcel"], made_by="person")
+IDS = {intent.name: intent.id for intent in TAXONOMY.active}
 PROFILES = ("v3", "v4", "v4_dual", "v4_new")
 
 
@@ -143,18 +147,18 @@ def test_wrong_keys_end_it() -> None:
 
 
 def put_tags(store: Store, day: str, *tags: tuple[str, str | None, float | None], **fields: object) -> None:
-    """Stored tags as (trace, intent or None, confidence); the content is the trace's id unless a field says so."""
+    """Stored tags as (trace, intent or None, confidence), each with a vector of its own; the text's hash is the trace's id."""
     made = [
         {
             "source": "langfuse",
             "trace_id": trace_id,
             "timestamp": datetime.fromisoformat(f"{day}T09:00:00+00:00"),
-            "intent_id": intent and f"int_{intent}",
+            "intent_id": intent and IDS[intent],
             "intent": intent,
             "confidence": confidence,
             "abstained": intent is None,
             "abstain_reason": None if intent else "low_confidence",
-            "top_intent_id": f"int_{intent or 'refund'}",
+            "top_intent_id": IDS[intent or "refund"],
             "tag_source": "classifier",
             "taxonomy_version": 1,
             "classifier_version": 1,
@@ -165,36 +169,39 @@ def put_tags(store: Store, day: str, *tags: tuple[str, str | None, float | None]
         for trace_id, intent, confidence in tags
     ]
     store.tables.upsert(TAGGED_TRACES, day, rows_to_table(made, TAGGED_TRACES))
+    embedded = [
+        {
+            "source": "langfuse",
+            "trace_id": trace_id,
+            "vector": np.eye(32, dtype=np.float32)[ord(trace_id[0]) - ord("a")],
+            "model_id": MODEL,
+            "kind": "verbatim",
+            "text_hash": trace_id,
+        }
+        for trace_id, _, _ in tags
+    ]
+    store.tables.upsert(EMBEDDINGS, day, rows_to_table(embedded, EMBEDDINGS))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Two days of tags, with one trace on both, one decided by a person, one without text, and two of one content."""
+    """Two days of tags, with one trace decided by a person, one without text, and two of one text."""
     store = open_store(str(tmp_path / "store"), "UTC")
     put_tags(store, DAY, ("a", "refund", 0.9), ("b", "parcel", 0.5), ("c", "refund", 0.6), ("x", None, 0.3), ("y", None, 0.2))
-    put_tags(store, NEXT, ("b", "parcel", 0.55), ("d", "refund", 0.5), ("z", None, 0.2))
+    put_tags(store, NEXT, ("d", "refund", 0.5), ("z", None, 0.1))
     put_tags(store, NEXT, ("said", "refund", 0.1), tag_source="person")
-    put_tags(store, NEXT, ("empty", None, None), abstain_reason="no_text")
-    put_tags(store, NEXT, ("like d", "refund", 0.7), content_hash="d")
+    put_tags(store, NEXT, ("no text", None, None), abstain_reason="no_text")
+    put_tags(store, NEXT, ("d again", "refund", 0.5))
     return store
-
-
-def test_the_most_doubtful_come_first_tagged_and_abstained_in_turn(store: Store) -> None:
-    def chosen(**more: Any) -> list[str]:
-        return [one.trace_id for one in to_review(store.tables, [DAY, NEXT], **{"limit": 50, **more})]
-
-    assert chosen() == ["b", "y", "d", "z", "c", "x", "a"]
-    assert chosen(limit=3) == ["b", "y", "d"]
-    assert chosen(leave_out={"b", "z"}) == ["d", "y", "c", "x", "a"]
-    assert chosen(intent=("int_parcel", "parcel")) == ["b"]
-    assert chosen(intent=("int_refund", "refund"), limit=4) == ["d", "y", "c", "z"]
 
 
 @pytest.fixture
 def filled(project: Project, store: Store) -> Project:
-    """The project of that store, with its taxonomy."""
+    """The project of that store, with its taxonomy and release."""
     project.environ.update({"INTENT_SOURCE": "langfuse"})
-    save_taxonomy(store.artifacts, from_names(["refund", "parcel"], made_by="person"))
+    save_taxonomy(store.artifacts, TAXONOMY)
+    release = Release(1, 1, MODEL, min_confidence=0.4, min_in_scope=0.0, moved_at="", moved_by="", moves=0)
+    move(store.artifacts, release, by="test", now=datetime.now(UTC))
     return project
 
 
@@ -203,13 +210,24 @@ def test_the_command_fills_a_queue_and_the_next_call_goes_on(filled: Project, co
         said = command(filled, "queue", "doubtful", "--limit", "3", **server.env)
         assert said.code == 0, said.err
         assert "3 traces were put into the annotation queue doubtful of Langfuse, which had 0" in said.out
-        assert set(items(server)) == {"b", "y", "d"}
+        assert set(items(server)) == {"z", "y", "x"}
+        assert "(abstained)" in said.out
+        assert "uncertain" in said.out
         said = command(filled, "queue", "doubtful", "--limit", "3", **server.env)
         assert "3 traces were put" in said.out and "which had 3" in said.out
-        assert set(items(server)) == {"b", "y", "d", "c", "z", "a"}
+        assert set(items(server)) == {"z", "y", "x", "b", "d", "c"}
+        said = command(filled, "queue", "doubtful", **server.env)
+        assert set(items(server)) == {"z", "y", "x", "b", "d", "c", "a"}, "not what a person decided, without text, or of a known text"
         said = command(filled, "queue", "parcels", "--intent", "Parcel", **server.env)
         assert "1 traces were put" in said.out
         assert len(server.state.objects.queues) == 2
+
+
+def test_without_a_release_the_next_step_is_told(filled: Project, store: Store, command: Command) -> None:
+    Path(store.artifacts.uri("release.json")).unlink()
+    with LangfuseStandIn("v4") as server:
+        said = command(filled, "queue", "doubtful", **server.env)
+    assert (said.code, "No release yet" in said.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_first_look_at_many_traces_names_no_day_too_few(profile: str, monkeypa
     monkeypatch.setattr(langfuse_traces, "ROWS", 5)
     with LangfuseStandIn(profile, traces=[trace(f"t{n}", -n * 60) for n in range(60)]) as server:
         http = connection(server)
-        look = source_of(http, backfill_days=5).look(None)
+        look = source_of(http, backfill_days=6).look(None)
         assert {local_day(NOON - timedelta(days=n), "UTC") for n in range(3)} <= set(look.days)
         assert look.days[-1] == NOON_DAY
         assert http.n_requests <= 4 + 2

@@ -120,6 +120,27 @@ def test_the_strong_model_is_asked_about_what_the_others_contradict_and_is_belie
     assert len(wrong) < 0.04 * n  # of 15 % of the small model's
 
 
+def test_suspected_labels_are_asked_again_once_and_what_the_strong_model_said_stays(store: Store) -> None:
+    pool, gold = traffic()
+    model = OracleModel(OracleTeacher(gold, 0.15, error_rate_of={STRONG: 0.0}))
+    desk = model.desk(store, "llm_labels")
+
+    def told(n_rechecks: int, suspected: tuple[str, ...] = ()) -> dict[str, dict[str, object]]:
+        done = label_by_model(pool, no_examples(pool), labelling(), MODELS, desk, desk, Budgeted(100, n_rechecks, 0), suspected)
+        return {row["text"]: row for row in label_rows(pool, done, labelling(), NOW).to_pylist()}
+
+    first = told(0)
+    wrong = [text for text, row in first.items() if row["intent"] != gold[text] and gold[text] in NAMES]
+    assert len(wrong) > 5
+    mended = told(5, tuple(str(first[text]["label_id"]) for text in wrong))
+    again = [text for text in wrong if mended[text]["labeller"] == STRONG]
+    assert len(again) == 5
+    assert all(mended[text]["intent"] == gold[text] for text in again)
+    n_requests = len(model.requests)
+    assert told(0) == mended
+    assert len(model.requests) == n_requests
+
+
 def test_the_nearest_corrections_go_along_and_change_the_question(store: Store) -> None:
     pool, gold = traffic()
     model = OracleModel(OracleTeacher(gold))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from intent_assets.adapters.store import open_store
-from intent_assets.intents.corrections import LabelRow, corrections_from_rows
+from intent_assets.intents.file_labels import LabelRow, corrections_from_rows
 from intent_assets.intents.intent_names import id_from_name, normalise_name
 from intent_assets.intents.person_labels import PeopleRead, intent_of_today, read_people, wanted_traces, with_people
 from intent_assets.intents.tagged_traces import NONE_FITS, person_labels
