@@ -17,8 +17,10 @@ from intent_assets.intents.backlog import Backlog, backlog_from_json
 from intent_assets.intents.corrected_days import corrected_days
 from intent_assets.intents.corrections import corrections_version, stored_corrections
 from intent_assets.intents.release import current
+from intent_assets.intents.reuse import Reuse
+from intent_assets.intents.reuse_index import labelled_texts
 from intent_assets.intents.tagged_traces import person_labels
-from intent_assets.intents.taxonomy_versions import read_taxonomy
+from intent_assets.intents.taxonomy_versions import taxonomy_to_tag
 from intent_assets.jobs import Job
 from intent_assets.partitions import known_days
 from intent_assets.resources import Alerts, Clock
@@ -99,8 +101,11 @@ def _release_moved(status: dg.DefaultSensorStatus, interval_s: int) -> dg.Sensor
 
 def _corrections(status: dg.DefaultSensorStatus, interval_s: int) -> dg.SensorDefinition:
     @dg.sensor(job_name="retag", minimum_interval_seconds=interval_s, default_status=status)
-    def corrections_sensor(context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store]) -> dg.SensorResult | dg.SkipReason:
-        """After people's labels change, brings the tags that disagree with them up to date, however old their traces are."""
+    def corrections_sensor(
+        context: dg.SensorEvaluationContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """After people's labels change, brings the tags that disagree with them up to date, however old their traces are: those of
+        the labelled traces themselves, and of traces like them that take the label over."""
         release = current(store.artifacts)
         if release is None:
             return dg.SkipReason("No release yet.")
@@ -111,9 +116,10 @@ def _corrections(status: dg.DefaultSensorStatus, interval_s: int) -> dg.SensorDe
             return dg.SkipReason("Every correction is obeyed, or waits for a run that failed to be mended.")
         if context.instance.get_runs(dg.RunsFilter(job_name="retag", statuses=IN_FLIGHT), limit=1):
             return dg.SkipReason("A run that tags again is in flight.")
-        names = read_taxonomy(store.artifacts, release.taxonomy_version)
-        people = person_labels(stored_corrections(store.artifacts), {intent.id for intent in names.active})
-        days = known_days(corrected_days(store.tables, people))
+        active = {intent.id for intent in taxonomy_to_tag(store.artifacts, release).active}
+        people = person_labels(stored_corrections(store.artifacts), active)
+        reuse = Reuse(labelled_texts(store, release, embed=None), settings.reuse_similarity)
+        days = known_days(corrected_days(store.tables, people, reuse))
         if not days:
             return dg.SensorResult(cursor=f"{state}#{MAX_CORRECTION_TRIES}", skip_reason="Every correction is obeyed.")
         request = dg.RunRequest(run_key=f"corrected-{state}-{n_tries}", tags=range_tags(days[0], days[-1]))

@@ -8,10 +8,11 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from intent_assets.commands.launch import QUIET
 from intent_assets.definitions import build_definitions
+from intent_assets.intents.reuse import PRECISION
 from intent_assets.sensors import MAX_CORRECTION_TRIES
 from intent_assets.settings import Settings
 from intent_assets_tests.project import Project
-from intent_assets_tests.traffic import DAYS, messages
+from intent_assets_tests.traffic import DAYS, Message, messages
 
 
 class Corrected:
@@ -94,3 +95,29 @@ def test_it_waits_for_a_run_in_flight(corrected: Corrected) -> None:
     assert "in flight" in (corrected.tick().skip_message or "")
     corrected.instance.report_run_failed(run, "gone")
     assert corrected.obey()[0] in DAYS
+
+
+def test_a_trace_with_the_same_text_takes_the_correction_over_until_it_is_taken_back(corrected: Corrected) -> None:
+    by_text: dict[str, list[Message]] = {}
+    for message in messages(12):
+        by_text.setdefault(message.text, []).append(message)
+    first, twin = next((same[0], same[1]) for same in by_text.values() if len(same) > 1 and same[0].day != same[1].day)
+    before = corrected.tags[twin.trace_id]
+    right = next(row["intent"] for row in corrected.tags.values() if row["intent"] not in (None, before["intent"]))
+    other = next(trace for trace, row in corrected.tags.items() if row["intent"] and trace not in (first.trace_id, twin.trace_id))
+    corrected.say(**{first.trace_id: right, other: corrected.tags[other]["intent"]})
+    begin, end = corrected.obey()
+    assert begin <= min(first.day, twin.day) and max(first.day, twin.day) <= end
+    assert corrected.intent_of(first.trace_id) == (right, "person")
+    after = corrected.project.tags()[twin.trace_id]
+    assert (after["intent"], after["tag_source"], after["confidence"]) == (right, "reuse", PRECISION["same"])
+    assert after["top_intent_id"] == before["top_intent_id"], "the classifier's answer stays"
+    assert after["margin"] == pytest.approx(before["margin"], abs=1e-6)
+    assert not corrected.tick().run_requests
+    again = corrected.project.run_well("retag", settings=corrected.settings)
+    assert [again.metadata("tagged_traces", day)["n_decided_now"] for day in DAYS] == [0] * len(DAYS)
+    assert again.metadata("tagged_traces", twin.day)["n_reused"] >= 1
+    corrected.say(**{other: corrected.tags[other]["intent"]})
+    corrected.obey()
+    assert corrected.intent_of(twin.trace_id) == (before["intent"], before["tag_source"])
+    assert not corrected.tick().run_requests

@@ -1,4 +1,5 @@
-"""The decision on every trace: a person's word, else the classifier's with its confidence, else a reasoned abstention.
+"""The decision on every trace: a person's word, else a label of a text like it (reuse.py), else the classifier's with its
+confidence, else a reasoned abstention.
 
 No trace is left out: one without text is abstained as `no_text`. What makes a trace due for (re-)tagging is in `due`.
 """
@@ -17,12 +18,12 @@ from intent_assets.contracts import Classifier, Predictions, Release, TableStore
 from intent_assets.intents.embeddings import from_arrow
 from intent_assets.intents.increments import SEPARATOR, pending
 from intent_assets.intents.redaction import excerpt
+from intent_assets.intents.reuse import NONE_FITS, Reuse
 from intent_assets.intents.thresholds import OUT_OF_SCOPE, decide
 from intent_assets.tables import RAW_TRACES, SUMMARIES, TAGGED_TRACES, Table, conform
 
 METHOD = "tag-1"
 NO_TEXT = "no_text"
-NONE_FITS = "none_fits"  # in place of an intent id: a person said that no intent fits
 NO_PREDICTIONS = Predictions([], np.empty(0), np.empty(0), np.empty(0))
 
 
@@ -89,11 +90,12 @@ def _with_constant(rows: pa.Table, name: str, value: int) -> pa.Table:
 
 @dataclass(frozen=True)
 class Tagger:
-    """What decides: the release, its classifier, and the names of its intents."""
+    """What decides: the release, its classifier, the names of its intents, and the labels that may be taken over; None: none."""
 
     release: Release
     classifier: Classifier
     names: Mapping[str, str]
+    reuse: Reuse | None = None
 
     def tag(self, traces: pa.Table, texts: Sequence[str], vectors: Vectors, has_vector: Sequence[bool], now: datetime) -> pa.Table:
         """Return TAGGED_TRACES rows for `traces` (as `due` returns them).
@@ -113,23 +115,37 @@ class Tagger:
         reason = pc.if_else(pa.array(known), pa.array(reasons, pa.string()).take(at), NO_TEXT)
         said = traces["said"].combine_chunks().cast(pa.string())
         by_person = said.is_valid()
+        taken, taken_confidence = self._taken_over(traces.filter(pa.array(known)), vectors, predicted, at)
+        by_reuse = pc.and_not(taken.is_valid(), by_person)
+        is_top = pc.fill_null(pc.equal(taken, top), False)
+        said = pc.coalesce(said, taken)
         none_fits = pc.fill_null(pc.equal(said, NONE_FITS), False)
         nothing = pa.scalar(None, pa.string())
         intent_id = pc.if_else(none_fits, nothing, pc.coalesce(said, pc.if_else(reason.is_null(), top, nothing)))
+        own = pa.array(predicted.confidence).take(at)
+        of_reuse = pc.if_else(is_top, pc.max_element_wise(taken_confidence, own), taken_confidence)
+        confidence = pc.if_else(pc.and_not(by_reuse, none_fits), of_reuse, own)
         columns = {name: traces[name] for name in ("source", "trace_id", "timestamp", "content_hash")} | {
             "intent_id": intent_id,
             "intent": self._named(intent_id),
-            "confidence": pc.if_else(pc.and_not(by_person, none_fits), 1.0, pa.array(predicted.confidence).take(at)),
+            "confidence": pc.if_else(pc.and_not(by_person, none_fits), 1.0, confidence),
             "margin": pa.array(predicted.margin).take(at),
             "abstained": intent_id.is_null(),
-            "abstain_reason": pc.if_else(none_fits, OUT_OF_SCOPE, pc.if_else(by_person, nothing, reason)),
+            "abstain_reason": pc.if_else(none_fits, OUT_OF_SCOPE, pc.if_else(said.is_valid(), nothing, reason)),
             "top_intent_id": top,
-            "tag_source": pc.if_else(by_person, "person", "classifier"),
+            "tag_source": pc.if_else(by_person, "person", pc.if_else(by_reuse, "reuse", "classifier")),
             "taxonomy_version": _repeat(self.release.taxonomy_version, pa.int64(), len(known)),
             "classifier_version": _repeat(self.release.classifier_version, pa.int64(), len(known)),
             "tagged_at": _repeat(now, pa.timestamp("us", tz="UTC"), len(known)),
         }
         return conform(pa.table({name: columns[name] for name in TAGGED_TRACES.names}), TAGGED_TRACES)
+
+    def _taken_over(self, traces: pa.Table, vectors: Vectors, predicted: Predictions, at: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """What each trace takes over (null: nothing) and its confidence; `traces` are those with a vector, `at` their places."""
+        if self.reuse is None or not len(vectors):
+            return pa.nulls(len(at), pa.string()), pa.nulls(len(at), pa.float64())
+        found = self.reuse.answers(vectors, traces["text_hash"].to_pylist(), predicted.intent_ids, predicted.margin.tolist())
+        return found.said.take(at), found.confidence.take(at)
 
     def _named(self, intent_ids: pa.Array) -> pa.Array:
         """The name of each intent id, null for null."""
