@@ -1,36 +1,58 @@
 """A classifier as two files: `manifest.json` for people and checks, `arrays.npz` for numpy. Never a pickle.
 
-A store may be shared, so that what is read here is not trusted: every name, shape and number is checked.
+A store may be shared, so that what is read here is not trusted: every name, shape and number is checked, and whatever the files
+hold, the answer is a classifier or BadInput. The keys of the manifest are in classifier_manifest.py, how arrays are read in
+array_files.py; docs/classifier.md is the contract for other teams.
 """
 
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 
-from intent_assets.errors import BadInput
+from intent_assets.intents.array_files import ArrayKind, pack, unpack
 from intent_assets.intents.classifier import FittedClassifier
-from intent_assets.intents.evaluation import Evaluation
-from intent_assets.intents.heads import Head
-from intent_assets.intents.thresholds import Calibration
+from intent_assets.intents.classifier_manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MAX_MANIFEST_BYTES,
+    Kind,
+    Manifest,
+    read_manifest,
+    refused,
+)
+from intent_assets.intents.heads import Codes, Head
 from intent_assets.intents.word_features import WordFeatures
 
-FORMAT = "intent_assets.classifier"
-FORMAT_VERSION = 2  # 2 added the words; 1 is still read
 MANIFEST, ARRAYS = "manifest.json", "arrays.npz"
-_DTYPES = {"weights": np.float32, "bias": np.float32, "exemplars": np.float16, "exemplar_codes": np.int32}
-_WORD_DTYPES = {"terms": np.uint8, "idf": np.float32, "topics": np.float16}  # all or none; terms are a JSON list in UTF-8
-_RETRAIN = "Train again (materialize classifier), or promote another version."
+MAX_ARRAYS_BYTES = 256 * 2**20  # 1,000 intents, vectors of 4,096 numbers and all words take 50 MB
+MAX_TERMS = 100_000  # five times what training keeps
+HEAD_KINDS = {
+    "weights": ArrayKind("<f4", 2),
+    "bias": ArrayKind("<f4", 1),
+    "exemplars": ArrayKind("<f2", 2),
+    "exemplar_codes": ArrayKind("<i4", 1),
+}
+WORD_KINDS = {"terms": ArrayKind("|u1", 1), "idf": ArrayKind("<f4", 1), "topics": ArrayKind("<f2", 2)}  # terms: a JSON list in UTF-8
+FILE_LIMITS = {MANIFEST: MAX_MANIFEST_BYTES, ARRAYS: MAX_ARRAYS_BYTES}
+_MAX_NUMBER = 1e6  # nothing learned is larger; beyond, float32 sums overflow and a confidence is no number
+_TERMS = TypeAdapter(list[str])
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Made = TypeVar("Made")
 
 
 def save(classifier: FittedClassifier) -> dict[str, bytes]:
-    """Return the files of a classifier by name; equal classifiers give equal bytes."""
+    """Return the files of a classifier by name; equal classifiers give equal bytes.
+
+    Raises:
+        BadInput: they would be larger than `load` reads.
+    """
     arrays = _pack(classifier.head, classifier.words)
     manifest = {
         "format": FORMAT,
@@ -48,121 +70,107 @@ def save(classifier: FittedClassifier) -> dict[str, bytes]:
         "arrays_sha256": hashlib.sha256(arrays).hexdigest(),
     }
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
-    return {MANIFEST: text.encode("utf-8"), ARRAYS: arrays}
+    files = {MANIFEST: text.encode("utf-8"), ARRAYS: arrays}
+    for name, limit in FILE_LIMITS.items():
+        if len(files[name]) > limit:
+            raise refused(f"expected {name} of at most {limit:,} bytes, {len(classifier.names):,} intents make {len(files[name]):,}.")
+    return files
 
 
 def load(files: Mapping[str, bytes]) -> FittedClassifier:
     """Return the classifier of the files that `save` gave.
 
     Raises:
-        BadInput: a file is missing, cut, edited or of another format version.
+        BadInput: a file is missing, cut, edited, too large or of another format. No other error comes, whatever the files hold.
+    """
+    return read_files(files, Manifest, lambda manifest, arrays: _build(manifest, unpack(arrays, HEAD_KINDS, HEAD_KINDS | WORD_KINDS)))
+
+
+def read_files(files: Mapping[str, bytes], kind: type[Kind], build: Callable[[Kind, bytes], Made]) -> Made:
+    """Return what `build` makes of a checked manifest and the bytes of its arrays; errors as for `load`.
+
+    Args:
+        files: by name.
+        kind: of the manifest.
+        build: raises ValueError where the two do not fit together.
     """
     missing = [name for name in (MANIFEST, ARRAYS) if name not in files]
     if missing:
-        raise BadInput(f"classifier: expected {MANIFEST} and {ARRAYS}; missing: {', '.join(missing)}. {_RETRAIN}")
-    manifest = _manifest(files[MANIFEST])
+        raise refused(f"expected {MANIFEST} and {ARRAYS}; missing: {', '.join(missing)}.")
+    manifest = read_manifest(files[MANIFEST], kind)
+    if len(files[ARRAYS]) > MAX_ARRAYS_BYTES:
+        raise refused(f"expected {ARRAYS} of at most {MAX_ARRAYS_BYTES:,} bytes, came {len(files[ARRAYS]):,}.")
     digest = hashlib.sha256(files[ARRAYS]).hexdigest()
-    if digest != manifest.get("arrays_sha256"):
-        raise BadInput(
-            f"classifier: {ARRAYS} is cut or was changed: expected sha256 {manifest.get('arrays_sha256')}, came {digest}. {_RETRAIN}"
-        )
+    if digest != manifest.arrays_sha256:
+        raise refused(f"{ARRAYS} is cut or was changed: expected sha256 {manifest.arrays_sha256}, came {digest}.")
     try:
-        return _build(manifest, _unpack(files[ARRAYS]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"classifier: {MANIFEST} and {ARRAYS} do not fit together ({error!r:.200}). {_RETRAIN}") from error
+        return build(manifest, files[ARRAYS])
+    except ValueError as error:
+        raise refused(f"{MANIFEST} and {ARRAYS} do not fit together: {error}.") from error
 
 
 def _pack(head: Head, words: WordFeatures | None) -> bytes:
-    arrays = {name: getattr(head, name).astype(dtype) for name, dtype in _DTYPES.items()}
+    arrays = {name: getattr(head, name) for name in HEAD_KINDS}
     if words is not None:
-        terms = json.dumps(words.terms, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        arrays |= {"terms": np.frombuffer(terms, dtype=np.uint8), "idf": words.idf, "topics": words.topics.astype(np.float16)}
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+        terms = json.dumps(words.terms, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        arrays |= {"terms": np.frombuffer(terms, dtype=np.uint8), "idf": words.idf, "topics": words.topics}
+    return pack(arrays, HEAD_KINDS | WORD_KINDS)
 
 
-def _unpack(content: bytes) -> dict[str, npt.NDArray[Any]]:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            dtypes = _DTYPES | _WORD_DTYPES if set(_WORD_DTYPES) & set(archive.files) else _DTYPES
-            arrays = {name: archive[name] for name in dtypes}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise ValueError(f"{ARRAYS}: {error}") from error
-    for name, dtype in dtypes.items():
-        if arrays[name].dtype != dtype or not np.isfinite(arrays[name]).all():
-            raise ValueError(f"{name}: expected finite {np.dtype(dtype).name}, came {arrays[name].dtype}")
-    return arrays
-
-
-def _manifest(content: bytes) -> dict[str, Any]:
-    try:
-        manifest = json.loads(content)
-    except ValueError as error:
-        raise BadInput(f"classifier: {MANIFEST} is not JSON ({error}); it is cut or was edited. {_RETRAIN}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadInput(f"classifier: expected a {MANIFEST} of format {FORMAT}, came something else. {_RETRAIN}")
-    version = manifest.get("format_version")
-    if version not in (1, FORMAT_VERSION):
-        raise BadInput(
-            f"classifier: expected format version 1 or {FORMAT_VERSION}, came {version}. Use the intent_assets it was made with. {_RETRAIN}"
-        )
-    return manifest
-
-
-def _build(manifest: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> FittedClassifier:
-    intents = manifest["intents"]
-    calibration = _calibration(manifest["calibration"])
-    head = Head(
-        arrays["weights"],
-        arrays["bias"],
-        arrays["exemplars"].astype(np.float32),
-        arrays["exemplar_codes"].astype(np.int64),
-    )
+def _build(manifest: Manifest, arrays: Arrays) -> FittedClassifier:
+    """Return the classifier; ValueError where the arrays are not of one another or of the manifest."""
     words = _words(arrays) if "terms" in arrays else None
-    _check_shapes(head, words, len(intents), manifest["dim"])
-    evaluation = manifest["evaluation"]
+    head = _head(arrays, len(manifest.intents), manifest.dim, words.n_topics if words else 0)
     return FittedClassifier(
-        intent_ids=tuple(str(intent["id"]) for intent in intents),
-        names=tuple(str(intent["name"]) for intent in intents),
+        intent_ids=tuple(intent.id for intent in manifest.intents),
+        names=tuple(intent.name for intent in manifest.intents),
         words=words,
         head=head,
-        calibration=calibration,
-        model_id=str(manifest["model_id"]),
-        kinds=tuple(manifest["kinds"]),
-        method=str(manifest["method"]),
-        seed=int(manifest["seed"]),
-        n_rows=int(manifest["n_rows"]),
-        evaluation=None if evaluation is None else Evaluation.from_dict(evaluation),
-        warnings=tuple(manifest["warnings"]),
+        calibration=manifest.calibration,
+        model_id=manifest.model_id,
+        kinds=manifest.kinds,
+        method=manifest.method,
+        seed=manifest.seed,
+        n_rows=manifest.n_rows,
+        evaluation=manifest.evaluation,
+        warnings=manifest.warnings,
     )
 
 
-def _calibration(values: dict[str, Any]) -> Calibration:
-    pairs = {name: (float(values[name][0]), float(values[name][1])) for name in ("signal_means", "signal_stds")}
-    numbers = {name: float(value) for name, value in values.items() if name not in pairs}
-    calibration = Calibration(**numbers, **pairs)  # type: ignore[arg-type]
-    every = [*numbers.values(), *pairs["signal_means"], *pairs["signal_stds"]]
-    if not np.isfinite(every).all() or calibration.temperature <= 0 or min(calibration.signal_stds) <= 0:
-        raise ValueError("calibration holds numbers that cannot be")
-    return calibration
+def _words(arrays: Arrays) -> WordFeatures:
+    try:
+        terms = _TERMS.validate_json(arrays["terms"].tobytes(), strict=True)
+    except ValidationError as error:
+        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise ValueError(f"terms: expected a JSON list of words ({reason:.100})") from error
+    idf, topics = arrays["idf"], arrays["topics"]
+    n_terms, n_topics = topics.shape
+    if not (1 <= n_terms <= MAX_TERMS and n_topics >= 1 and len(terms) == n_terms == len(idf) == len(set(terms))):
+        raise ValueError(
+            f"expected 1 to {MAX_TERMS:,} different terms with a row of idf and topics each; came {len(terms):,} terms, "
+            f"idf of shape {idf.shape} and topics of shape {topics.shape}"
+        )
+    if not ((idf > 0) & (idf <= _MAX_NUMBER)).all():
+        raise ValueError(f"idf: expected numbers above 0 and up to {_MAX_NUMBER:g}")
+    return WordFeatures(tuple(terms), idf, topics.astype(np.float32))
 
 
-def _words(arrays: dict[str, npt.NDArray[Any]]) -> WordFeatures:
-    terms = json.loads(arrays["terms"].tobytes().decode("utf-8", "surrogatepass"))
-    n_terms, n_topics = arrays["topics"].shape
-    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
-        raise ValueError("terms are not a list of words")
-    if n_terms < 1 or n_topics < 1 or len(terms) != n_terms or arrays["idf"].shape != (n_terms,) or not (arrays["idf"] > 0).all():
-        raise ValueError(f"{len(terms)} terms do not fit idf and topics of shapes {arrays['idf'].shape}, {arrays['topics'].shape}")
-    return WordFeatures(tuple(terms), arrays["idf"], arrays["topics"].astype(np.float32))
+def _head(arrays: Arrays, n_intents: int, dim: int, n_topics: int) -> Head:
+    n_exemplars = len(arrays["exemplar_codes"])
+    came = [arrays[name].shape for name in HEAD_KINDS]
+    expected = [(n_intents, dim + n_topics), (n_intents,), (n_exemplars, dim), (n_exemplars,)]
+    if n_exemplars < 1 or came != expected:
+        raise ValueError(f"expected {', '.join(HEAD_KINDS)} of shapes {expected} for {n_intents} intents and dim {dim}, came {came}")
+    codes = checked_codes(arrays["exemplar_codes"], n_intents)
+    weights, bias = arrays["weights"], arrays["bias"]
+    if max(np.abs(weights).max(), np.abs(bias).max()) > _MAX_NUMBER:
+        raise ValueError(f"weights, bias: expected numbers up to {_MAX_NUMBER:g}")
+    return Head(weights, bias, arrays["exemplars"].astype(np.float32), codes)
 
 
-def _check_shapes(head: Head, words: WordFeatures | None, n_intents: int, dim: int) -> None:
-    n_exemplars, n_features = len(head.exemplar_codes), dim + (words.n_topics if words else 0)
-    shapes = (head.weights.shape, head.bias.shape, head.exemplars.shape, head.exemplar_codes.shape)
-    if n_intents < 1 or n_exemplars < 1 or shapes != ((n_intents, n_features), (n_intents,), (n_exemplars, dim), (n_exemplars,)):
-        raise ValueError(f"{n_intents} intents of {n_features} features do not fit arrays of shapes {shapes}")
-    codes = head.exemplar_codes
-    if codes[0] < 0 or codes[-1] >= n_intents or (np.diff(codes) < 0).any():
-        raise ValueError("exemplar_codes are not ascending intent numbers")
+def checked_codes(codes: npt.NDArray[Any], n_intents: int) -> Codes:
+    """The exemplars' intent numbers as int64 (n,); ValueError unless they ascend and are numbers of intents."""
+    found: Codes = codes.astype(np.int64)
+    if found[0] < 0 or found[-1] >= n_intents or (np.diff(found) < 0).any():
+        raise ValueError(f"exemplar_codes: expected ascending numbers from 0 to {n_intents - 1}")
+    return found
