@@ -8,6 +8,7 @@ Concept: https://docs.dagster.io/guides/build/external-resources
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from intent_assets.settings import Settings
 
 if TYPE_CHECKING:
     from intent_assets.adapters.sink_langfuse import LangfuseSink
+    from intent_assets.hosting import Connect
     from intent_assets.teaching import Teacher
 
 Clock = Callable[[], datetime]
@@ -240,6 +242,12 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def teacher(context: dg.InitResourceContext) -> "Teacher | None":
         return make_teacher(settings, context.log.info if context.log else print)
 
+    @dg.resource(description="Connects to the vendor that hosts classifiers; nothing is asked before one is used.")
+    def hosting(context: dg.InitResourceContext) -> "Connect":
+        from intent_assets.hosting import mistral_hosting
+
+        return partial(mistral_hosting, settings)
+
     @dg.resource(description="Turns texts into vectors.")
     def embedding_runner(context: dg.InitResourceContext) -> EmbeddingRunner:
         return make_runner(settings)
@@ -267,6 +275,7 @@ def make_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "source": source,
         "sink": sink,
         "teacher": teacher,
+        "hosting": hosting,
         "embedding_runner": embedding_runner,
         "label_file": label_file,
         "correction_sources": correction_sources,

@@ -53,8 +53,12 @@ class TeacherSettings(BaseModel):
         0.05, ge=0, le=1, description="anthropic: share of texts without an answer above which a check fails", examples=["0.05"]
     )
     redact: bool = Field(True, description="anthropic: remove personal data before anything is sent", examples=["false"])
-    budget_usd: float = Field(20.0, ge=0, description="anthropic: most US dollars of any 30 days, all runs together", examples=["50"])
-    run_budget_usd: float = Field(5.0, ge=0, description="anthropic: most US dollars of one run", examples=["2.5"])
+    budget_usd: float = Field(
+        20.0, ge=0, description="anthropic, mistral: most US dollars of any 30 days, all runs together", examples=["50"]
+    )
+    run_budget_usd: float = Field(
+        5.0, ge=0, description="anthropic, mistral: most US dollars of one run, and of one training job", examples=["2.5"]
+    )
     prices: str | None = Field(
         None, description="anthropic: YAML file of prices, over the table that comes along", examples=["prices.yaml"]
     )

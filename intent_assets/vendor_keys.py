@@ -86,3 +86,36 @@ def anthropic_keys(environ: Mapping[str, str]) -> AnthropicKeys:
             "ANTHROPIC_BASE_URL: expected an address with http:// or https://. Example: ANTHROPIC_BASE_URL=https://api.anthropic.com"
         )
     return AnthropicKeys(SecretStr(key), base_url or None)
+
+
+@dataclass(frozen=True)
+class MistralKeys:
+    """The key of the Mistral API, and where its server is when it is not the vendor's own."""
+
+    api_key: SecretStr
+    server_url: str | None
+
+
+def mistral_keys(environ: Mapping[str, str]) -> MistralKeys:
+    """Read the key under the SDK's name and the address under ours, as the SDK has none; errors as for `langfuse_keys`."""
+    key, server_url = environ.get("MISTRAL_API_KEY", "").strip(), environ.get("MISTRAL_SERVER_URL", "").strip().rstrip("/")
+    if not key:
+        raise BadInput("MISTRAL_API_KEY: expected an API key of Mistral, came nothing. Example: MISTRAL_API_KEY=…")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise BadInput("MISTRAL_API_KEY: expected a key of plain characters without blanks. Example: MISTRAL_API_KEY=…")
+    if server_url and not server_url.startswith(("http://", "https://")):
+        raise BadInput(
+            "MISTRAL_SERVER_URL: expected an address with http:// or https://. Example: MISTRAL_SERVER_URL=https://api.eu.mistral.ai"
+        )
+    return MistralKeys(SecretStr(key), server_url or None)
+
+
+def wandb_key(environ: Mapping[str, str]) -> SecretStr:
+    """Read the key of Weights & Biases, which is handed to Mistral so that a job can report there; BadInput where it is missing."""
+    key = environ.get("WANDB_API_KEY", "").strip()
+    if not key:
+        raise BadInput(
+            "WANDB_API_KEY: expected a key of Weights & Biases, because INTENT_WANDB_PROJECT is set; came nothing. "
+            "Set it, or unset INTENT_WANDB_PROJECT."
+        )
+    return SecretStr(key)

@@ -9,13 +9,14 @@ from intent_assets.commands import terminal
 from intent_assets.commands.money import left_of_budgets
 from intent_assets.connections import anthropic_model
 from intent_assets.errors import BadInput, IntentAssetsError
+from intent_assets.hosting import look
 from intent_assets.intents.release import current
 from intent_assets.resources import make_runner, make_sink, make_source, open_store, utc_now
 from intent_assets.settings import Settings, environment
 from intent_assets.tables import RAW_TRACES, TAGGED_TRACES
 from intent_assets.teacher_contracts import LanguageModel, Request
 from intent_assets.teaching import prices
-from intent_assets.vendor_keys import anthropic_keys
+from intent_assets.vendor_keys import anthropic_keys, mistral_keys, wandb_key
 
 ROLES = {
     "taxonomy": "INTENT_TAXONOMY_MODEL",
@@ -34,9 +35,12 @@ def examine(settings: Settings, as_json: bool) -> None:
         "release": _release,
         "home": _home,
         "teacher": _teacher,
+        "classifier": _classifier,
     }
     if settings.teacher == "anthropic" and environment().get("ANTHROPIC_API_KEY", "").strip():
         probes["teacher's server"] = _teachers_server
+    if settings.classifier == "mistral" and environment().get("MISTRAL_API_KEY", "").strip():
+        probes["classifier's server"] = look
     if settings.sink != "none":
         probes["sink"] = _sink
     rows = [_probe(name, probe, settings) for name, probe in probes.items()]
@@ -115,6 +119,18 @@ def _count(model: LanguageModel, name: str, chosen_by: str) -> None:
         model.n_tokens(Request("doctor", name, "", "Is this thing on?", schema, max_tokens=100))
     except BadInput as error:
         raise BadInput(f"Model {name} ({chosen_by}): {error}") from error
+
+
+def _classifier(settings: Settings) -> str:
+    if settings.classifier == "local":
+        return "local: trained on this machine, nothing is paid"
+    mistral_keys(environment())
+    if settings.wandb_project:
+        wandb_key(environment())
+    if settings.mistral_model:
+        return f"mistral: {settings.mistral_model}, no job is made. Key is set."
+    reports = f" Jobs report to Weights & Biases, project {settings.wandb_project}." if settings.wandb_project else ""
+    return f"mistral: jobs on {settings.mistral_base_model}, at most ${settings.run_budget_usd:.2f} each. Key is set.{reports}"
 
 
 def _embedder(settings: Settings) -> str:
