@@ -7,7 +7,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 EXTRAS ?= fast,dev
 
 # What `make bench` runs, in this order; DATA is the folder of the labelled sets (docs/quality.md).
-BENCHMARKS := embedding_speed end_to_end retag_speed cookbook_speed discovery label_budget supervised few_shot out_of_scope continuity \
+BENCHMARKS := embedding_speed end_to_end retag_speed cookbook_speed discovery label_budget supervised training_speed few_shot corrections_worth reuse reuse_speed out_of_scope volumes continuity \
 	personal_data live_langfuse claude_teacher claude_faults
 DATA ?= ../shared/datasets
 

@@ -11,6 +11,7 @@ __all__ = ["TABLES", "Column", "Line", "Table"]
 
 OURS = "intent_assets"
 RIVAL = "BERTopic, outliers reduced"
+LINEAR = "logistic regression C=10"
 
 
 DATASET, SET, METHOD = Column("dataset", "traces", words=SETS), Column("set", "set", words=SETS), Column("method", "method")
@@ -52,6 +53,42 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
         ),
         where={"case": ["all traces"], "method": [OURS, RIVAL]},
         make=beside("method", ("dataset", "n_traces", "n_gold")),
+    ),
+    "supervised, short": Table(
+        "supervised",
+        (
+            SET,
+            Column("task", "training rows"),
+            Column(f"{OURS} accuracy", "accuracy"),
+            Column(f"{OURS} ece", "ECE"),
+            Column(f"{LINEAR} accuracy", "logistic regression: accuracy"),
+            Column(f"{LINEAR} ece", "logistic regression: ECE"),
+        ),
+        where={"method": [OURS, LINEAR]},
+        make=beside("method", ("set", "task")),
+    ),
+    "few-shot, short": Table(
+        "few_shot",
+        (
+            SET,
+            Column("shots", "rows per intent", 0),
+            Column(f"{OURS} accuracy", "accuracy"),
+            Column(f"{OURS}, with names accuracy", "with the intents' names"),
+            Column(f"{LINEAR} accuracy", "logistic regression: accuracy"),
+        ),
+        where={"method": [OURS, f"{OURS}, with names", LINEAR]},
+        make=beside("method", ("set", "shots")),
+    ),
+    "corrections, short": Table(
+        "corrections_worth",
+        (
+            SET,
+            Column("teacher", "the teacher's labels"),
+            Column("errors_before", "errors before", 0),
+            Column("random removed", "100 random corrections remove", 0),
+            Column("chosen by the tool removed", "100 chosen ones remove", 0),
+            Column("ratio", "ratio", 1),
+        ),
     ),
     "label budget, short": Table(
         "label_budget",
@@ -128,6 +165,53 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
         "supervised",
         (SET, Column("task", "training rows"), *HEAD, Column("fit_s", "training, s", 1), Column("predict_us", "µs a text", 0)),
     ),
+    "reuse": Table(
+        "reuse",
+        (
+            Column("part", "labels"),
+            SET,
+            Column("n_labels", "labels learned", 0),
+            Column("rule", "rule"),
+            Column("cosine", "cosine from", 2),
+            Column("share", "share of traces"),
+            Column("right", "right"),
+            Column("classifier", "classifier right there"),
+            Column("overruled", "share overruled", 4),
+            Column("right_overruling", "right where overruled"),
+            Column("classifier_overruled", "classifier right where overruled"),
+        ),
+    ),
+    "reuse, speed": Table(
+        "reuse_speed",
+        (Column("what", "what"), Column("n_labels", "labels", 0), Column("n_traces", "traces", 0), Column("seconds", "seconds", 2)),
+    ),
+    "corrections": Table(
+        "corrections_worth",
+        (
+            SET,
+            Column("teacher", "the teacher's labels"),
+            Column("wrong_labels", "of them wrong", 2),
+            Column("errors_before", "errors before", 0),
+            Column("random removed", "removed: 100 random", 0),
+            Column("least confident removed", "100 least confident", 0),
+            Column("chosen by the tool removed", "100 chosen", 0),
+            Column("ratio", "chosen / random", 1),
+        ),
+    ),
+    "training speed": Table(
+        "training_speed",
+        (
+            Column("rows", "labelled rows", 0),
+            Column("intents", "intents", 0),
+            Column("heads_tried", "heads compared", 0),
+            Column("learn_s", "training, s", 0),
+            Column("learn_cpu_s", "processor seconds", 0),
+            Column("texts", "texts tagged", 0),
+            Column("embed_s", "embedding them, s", 2),
+            Column("predict_s", "classifying them, s", 2),
+            Column("predict_share", "classifying / embedding", 3),
+        ),
+    ),
     "few-shot": Table("few_shot", (SET, Column("shots", "rows per intent", 0), *HEAD)),
     "out of scope": Table(
         "out_of_scope",
@@ -188,6 +272,22 @@ TABLES: dict[str, Table | tuple[Line, ...]] = {
         ),
         where={"part": ["six weeks"]},
         make=first_and_last,
+    ),
+    "volumes": Table(
+        "volumes",
+        (
+            SET,
+            Column("labels", "trained on"),
+            Column("accuracy", "accuracy"),
+            Column("traffic", "traffic"),
+            METHOD,
+            Column("error_all", "all", 1, " %"),
+            Column("error_one", "one", 1, " %"),
+            Column("ratio_all", "all / as counted", 2),
+            Column("ratio_one", "one / as counted", 2),
+            Column("cover_all", "cover, all", 2),
+            Column("cover_one", "cover, one", 2),
+        ),
     ),
     "embedding speed": Table(
         "embedding_speed",
