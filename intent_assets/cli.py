@@ -6,26 +6,21 @@ Exit codes: 0 done, 1 failed run, 2 wrong usage or settings. Heavy imports live 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from intent_assets.cli_dataset import dataset_app
+from intent_assets.cli_options import JsonOption, SourceOption, StoreOption, settings_of, store_of
+from intent_assets.cli_taxonomy import taxonomy_app
 from intent_assets.errors import BadInput, IntentAssetsError, MissingUpstream, StopRun
 
 if TYPE_CHECKING:
-    from intent_assets.contracts import Store
-    from intent_assets.settings import Settings
+    pass
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Know what users ask of your LLM application.", rich_markup_mode=None)
-taxonomy_app = typer.Typer(no_args_is_help=True, help="Read and change the set of intents.")
 app.add_typer(taxonomy_app, name="taxonomy")
-
-SourceOption = Annotated[
-    str | None,
-    typer.Option("--source", help="sample, langfuse, langsmith:<project>, or files:<path, folder or glob>; default INTENT_SOURCE"),
-]
-StoreOption = Annotated[str | None, typer.Option("--store", help="folder or URI of the store; default INTENT_STORE")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
+app.add_typer(dataset_app, name="dataset")
 
 
 def main() -> None:
@@ -46,24 +41,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _settings(
-    *, source: str | None = None, labels: str | None = None, discover: bool | None = None, store: str | None = None
-) -> "Settings":
-    from intent_assets.settings import read_settings
-
-    return read_settings(source=source, labels=labels, discover=discover, store=store)
-
-
-def _store(settings: "Settings") -> "Store":
-    from intent_assets.adapters.store import open_store
-
-    return open_store(settings.store_uri, settings.timezone)
-
-
-def _later(what: str) -> NoReturn:
-    raise BadInput(f"`intent-assets {what}` is not part of this version yet.")
-
-
 @app.command()
 def run(
     source: SourceOption = None,
@@ -80,9 +57,9 @@ def run(
     """Run the whole pipeline over a range of days: traces in, tagged traces and a report out."""
     from intent_assets.commands.run import run_pipeline
 
-    if discover and not labels and not _settings().labels:
+    if discover and not labels and not settings_of().labels:
         raise BadInput("--discover goes with --labels FILE: it keeps the intents of the labels and discovers the rest.")
-    run_pipeline(_settings(source=source, labels=labels, discover=discover, store=store), from_day, to_day)
+    run_pipeline(settings_of(source=source, labels=labels, discover=discover, store=store), from_day, to_day)
 
 
 @app.command()
@@ -96,7 +73,7 @@ def tag(
     """Tag what is new in the source, with the release that tags today."""
     from intent_assets.commands.run import tag_new
 
-    tag_new(_settings(source=source, store=store), since)
+    tag_new(settings_of(source=source, store=store), since)
 
 
 @app.command()
@@ -110,6 +87,7 @@ def predict(
     from dataclasses import asdict
 
     from intent_assets.adapters.embedder import make_embedder
+    from intent_assets.hosting import hosted_by_environment
     from intent_assets.serving import load_classifier
 
     wanted = list(texts or [])
@@ -117,10 +95,28 @@ def predict(
         wanted += [line for line in file.read_text("utf-8").splitlines() if line.strip()]
     if not wanted:
         raise BadInput("predict: expected texts as arguments or --file FILE, came neither.")
-    settings = _settings(store=store)
-    classifier = load_classifier(settings.store_uri, make_embedder(settings.embedder, settings.cache_dir))
+    settings = settings_of(store=store)
+    embedder = make_embedder(settings.embedder, settings.cache_dir)
+    classifier = load_classifier(settings.store_uri, embedder, open_hosted=hosted_by_environment())
     for text, prediction in zip(wanted, classifier.predict(wanted, top=top), strict=True):
         print(json.dumps({"text": text, **asdict(prediction)}, ensure_ascii=False))  # noqa: T201
+
+
+@app.command()
+def similar(
+    text: Annotated[str, typer.Argument(help="any text; it is compared by meaning")],
+    limit: Annotated[int, typer.Option(min=1, help="how many")] = 10,
+    everything: Annotated[
+        bool, typer.Option("--all", help="among all traces of the window with their tags, not the labelled alone")
+    ] = False,
+    raw: Annotated[bool, typer.Option(help="show personal data instead of redacting it")] = False,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+) -> None:
+    """Show the labelled traces that are most like a text, and who labelled them."""
+    from intent_assets.commands.similar import show_similar
+
+    show_similar(settings_of(store=store), text, limit, everything=everything, raw=raw, as_json=as_json)
 
 
 @app.command()
@@ -135,7 +131,7 @@ def traces(
     from intent_assets.commands import terminal
     from intent_assets.intents.read_traces import messages_of_intent
 
-    rows = messages_of_intent(_store(_settings(store=store)), intent, limit=limit, redacted=not raw)
+    rows = messages_of_intent(store_of(settings_of(store=store)), intent, limit=limit, redacted=not raw)
     if as_json:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))  # noqa: T201
@@ -145,14 +141,18 @@ def traces(
 
 @app.command()
 def quality(
-    gold: Annotated[str, typer.Option(metavar="FILE", help="trace_id,intent that the pipeline has not seen")],
+    gold: Annotated[
+        str | None, typer.Option(metavar="FILE", help="trace_id,intent that the pipeline has not seen: compare the stored tags with it")
+    ] = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
 ) -> None:
-    """Compare the stored tags with known intents that were not used for training."""
-    from intent_assets.commands.quality import show_quality
+    """How good the release is, with intervals: on labels it did not see, and on the golden set; or stored tags against a file."""
+    from intent_assets.commands.quality import show_quality, show_release
 
-    show_quality(_store(_settings(store=store)), gold, as_json)
+    settings = settings_of(store=store)
+    opened = store_of(settings)
+    show_release(opened, settings, as_json) if gold is None else show_quality(opened, gold, as_json)
 
 
 @app.command()
@@ -162,9 +162,9 @@ def report(store: StoreOption = None) -> None:
     from intent_assets.commands import terminal
     from intent_assets.commands.run import run_or_exit
 
-    settings = _settings(store=store)
+    settings = settings_of(store=store)
     run_or_exit("report", settings)
-    terminal.say(_store(settings).artifacts.uri(PATH))
+    terminal.say(store_of(settings).artifacts.uri(PATH))
 
 
 @app.command()
@@ -178,18 +178,36 @@ def export(
     from intent_assets.commands import terminal
     from intent_assets.commands.export import export_tags
 
-    n_rows = export_tags(_store(_settings(store=store)), file, from_day, to_day)
+    n_rows = export_tags(store_of(settings_of(store=store)), file, from_day, to_day)
     terminal.say(f"{n_rows} tags written to {file}.")
 
 
 @app.command()
-def promote(version: Annotated[int, typer.Argument(help="classifier version to tag with from now on")], store: StoreOption = None) -> None:
-    """Move the release by hand, forward or back."""
-    from intent_assets.commands import terminal
-    from intent_assets.commands.run import run_or_exit
+def promote(
+    version: Annotated[int | None, typer.Argument(help="classifier version to tag with from now on")] = None,
+    back: Annotated[bool, typer.Option("--back", help="take the last release back: the one before it tags again")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Move the release by hand to a version, or back; without either, list the versions."""
+    from intent_assets.commands.promote import promote_version, roll_back, show_versions
 
-    run_or_exit("promote", _settings(store=store), ops={"move_release": {"classifier_version": version, "by": "intent-assets promote"}})
-    terminal.say(f"The release is classifier v{version:04d}. `intent-assets tag --since DAY`, or the sensor, brings the tags up to it.")
+    if back and version is not None:
+        raise BadInput("promote: expected a version or --back, came both.")
+    settings = settings_of(store=store)
+    if back:
+        roll_back(settings)
+    elif version is None:
+        show_versions(store_of(settings))
+    else:
+        promote_version(settings, version)
+
+
+@app.command()
+def retrain(store: StoreOption = None) -> None:
+    """Learn from people's labels now: a new classifier on today's intents, released if it is not worse."""
+    from intent_assets.commands.promote import retrain as train_again
+
+    train_again(settings_of(store=store))
 
 
 @app.command()
@@ -197,13 +215,25 @@ def doctor(as_json: JsonOption = False, source: SourceOption = None, store: Stor
     """Check the settings, the store, the source and the embedder, and say what each is."""
     from intent_assets.commands.doctor import examine
 
-    examine(_settings(source=source, store=store), as_json)
+    examine(settings_of(source=source, store=store), as_json)
 
 
 @app.command()
-def label() -> None:
-    """Review the most useful uncertain traces (comes later)."""
-    _later("label")
+def label(
+    limit: Annotated[int, typer.Option(min=1, help="how many traces")] = 25,
+    intent: Annotated[str | None, typer.Option(help="only traces of this intent, and abstained ones nearest to it")] = None,
+    golden: Annotated[
+        bool, typer.Option("--golden", help="a random sample, without hints, that measures the tags and trains nothing")
+    ] = False,
+    author: Annotated[str | None, typer.Option(metavar="NAME", help="who labels; default: the login name")] = None,
+    raw: Annotated[bool, typer.Option(help="show personal data instead of redacting it")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Look at the traces that are worth it, one by one, and correct their tags with single keys."""
+    from intent_assets.commands.label import Wanted, label_traces
+    from intent_assets.intents.terminal_labels import GOLDEN, TRAIN
+
+    label_traces(settings_of(store=store), Wanted(limit, intent, GOLDEN if golden else TRAIN, author, raw))
 
 
 @app.command()
@@ -222,7 +252,7 @@ def estimate(
     """Calls, tokens and dollars that `run` would take of the hosted teacher, before anything is sent to it."""
     from intent_assets.commands.estimate import show_estimate
 
-    show_estimate(_settings(source=source, store=store), from_day, to_day, as_json=as_json, count=count)
+    show_estimate(settings_of(source=source, store=store), from_day, to_day, as_json=as_json, count=count)
 
 
 @app.command()
@@ -236,7 +266,7 @@ def retract(
     """Delete delivered tags from Langfuse, within the day's quota of the plan."""
     from intent_assets.commands.retract import retract as delete_tags
 
-    delete_tags(_settings(store=store), from_day, to_day, trace or [], is_sure=yes)
+    delete_tags(settings_of(store=store), from_day, to_day, trace or [], is_sure=yes)
 
 
 @app.command("seed-langfuse")
@@ -247,7 +277,7 @@ def seed_langfuse(
     """Send the bundled sample into an empty Langfuse project, to try everything there."""
     from intent_assets.commands.seed import seed_langfuse as send_sample
 
-    send_sample(_settings(), is_sure=yes, into_non_empty=into_non_empty)
+    send_sample(settings_of(), is_sure=yes, into_non_empty=into_non_empty)
 
 
 @app.command()
@@ -260,51 +290,7 @@ def queue(
     """Put the traces that are worth a look into an annotation queue of Langfuse; what people say there corrects the tags."""
     from intent_assets.commands.queue import fill_queue
 
-    fill_queue(_settings(store=store), name, intent, limit)
-
-
-@taxonomy_app.command()
-def show(
-    version: Annotated[int | None, typer.Option(help="default: the newest")] = None, as_json: JsonOption = False, store: StoreOption = None
-) -> None:
-    """Show the intents of a taxonomy version."""
-    from intent_assets.commands.taxonomy import show_taxonomy
-
-    show_taxonomy(_store(_settings(store=store)), version, as_json)
-
-
-@taxonomy_app.command()
-def diff(
-    old: Annotated[int | None, typer.Argument(help="default: the newest but one")] = None,
-    new: Annotated[int | None, typer.Argument(help="default: the newest")] = None,
-    store: StoreOption = None,
-) -> None:
-    """Show what changed between two taxonomy versions."""
-    from intent_assets.commands.taxonomy import show_diff
-
-    show_diff(_store(_settings(store=store)), old, new)
-
-
-@taxonomy_app.command("export")
-def export_taxonomy(file: Annotated[Path, typer.Argument(help="YAML file to write")], store: StoreOption = None) -> None:
-    """Write the newest taxonomy to a file for editing."""
-    from intent_assets.commands.taxonomy import write_taxonomy
-
-    write_taxonomy(_store(_settings(store=store)), file)
-
-
-@taxonomy_app.command("import")
-def import_taxonomy(file: Annotated[Path, typer.Argument(help="YAML file to read")], store: StoreOption = None) -> None:
-    """Make an edited (or new) file the newest taxonomy; what a person wrote is kept by every relearn."""
-    from intent_assets.commands.taxonomy import read_taxonomy_file
-
-    read_taxonomy_file(_store(_settings(store=store)), file)
-
-
-@taxonomy_app.command()
-def approve() -> None:
-    """Approve a proposed taxonomy (comes later; today a taxonomy tags as soon as its classifier passes its checks)."""
-    _later("taxonomy approve")
+    fill_queue(settings_of(store=store), name, intent, limit)
 
 
 if __name__ == "__main__":

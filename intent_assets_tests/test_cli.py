@@ -106,7 +106,7 @@ def test_wrong_usage_ends_with_2_and_says_what_was_expected(
     assert "Traceback" not in said.err + said.out
 
 
-@pytest.mark.parametrize("arguments", [("label",), ("taxonomy", "approve")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("taxonomy", "approve")], ids=" ".join)
 def test_what_comes_later_says_so(command: Command, ran: Project, arguments: tuple[str, ...]) -> None:
     said = command(ran, *arguments)
     assert said.code == WRONG
@@ -250,7 +250,7 @@ def test_the_report_can_be_made_again(command: Command, ran: Project) -> None:
 
 def test_the_doctor_tells_what_works(command: Command, ran: Project) -> None:
     parts = {part["part"]: part for part in json.loads(command(ran, "doctor", "--json").out)}
-    assert parts.keys() == {"store", "source", "embedder", "release", "home", "teacher"}
+    assert parts.keys() == {"store", "source", "embedder", "release", "home", "teacher", "classifier"}
     assert {part["state"] for part in parts.values()} == {"ok"}
     assert "161 traces on 3 days, 161 decided" in parts["store"]["what"]
     said = command(ran, "doctor")
